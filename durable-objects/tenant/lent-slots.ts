@@ -3,64 +3,43 @@
  * isolate tells of its calls, and answers its turn when the slots are wanted back. Who may borrow how
  * much, and when slots are recalled, is decided in src/core/dispatch/loans.ts.
  */
-import type { DispatchEvent, Effect } from '../../src/core/dispatch/dispatch-events.ts';
+import { runIdFor } from '../../src/config/permissions.ts';
+import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { LoanEffect } from '../../src/core/dispatch/loan-events.ts';
-import type {
-  CallRequest,
-  EnqueueRequest,
-  Grant,
-  LoanOffer,
-} from '../../src/protocol/admission.ts';
-import {
-  type BorrowedEnd,
-  type LoanTurn,
-  type LoanWord,
-  TURN_MS,
-} from '../../src/protocol/loans.ts';
+import type { EnqueueRequest, Grant, LoanOffer } from '../../src/protocol/admission.ts';
+import { type LoanTurn, type LoanWord, TURN_MS } from '../../src/protocol/loans.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
-import type { CallAccounting } from './call-accounting.ts';
+import { BorrowedCalls, type BorrowedCallsContext } from './borrowed-calls.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import type { EffectRunner } from './effect-runner.ts';
-import { permitted } from './permitted-call.ts';
-import type { TenantSettings } from './tenant-settings.ts';
-import type { TenantStore } from './tenant-store.ts';
+import { ReportingApps } from './reporting-apps.ts';
+import { UntoldCalls } from './untold-calls.ts';
 
-/** Longest wait for recalled loans by one who wants to know of every call, ms. */
-const RECALL_MS = 1_000;
 /** Time after which leases that could not be stored are tried again, ms. */
 const STORE_AGAIN_MS = 1_000;
-/** Clients that report on their runs are not lent slots for so long: reports must find the calls, ms. */
-const REPORTS_PAUSE_MS = 60_000;
 
-export interface LentSlotsContext {
-  readonly store: TenantStore;
-  readonly settings: TenantSettings;
-  readonly accounting: CallAccounting;
+export interface LentSlotsContext extends BorrowedCallsContext {
   readonly loop: DispatchLoop;
   readonly effects: EffectRunner;
 }
 
 type LoanEnd = Extract<LoanEffect, { type: 'loan-recalled' | 'loan-over' }>;
 
-/** What happened to borrowed calls at one time. */
-interface Happened {
-  readonly at: number;
-  readonly event: DispatchEvent;
-}
-
 export class LentSlots {
   readonly #context: LentSlotsContext;
   /** Answers the turn that is open, by loan: false where the loan does not go on. */
   readonly #turns = new Map<string, (goesOn: boolean) => void>();
-  /** Called when a loan is over. */
-  readonly #returned = new Set<() => void>();
   /** Loans that are over and whose calls' leases could not be stored. */
   readonly #unstored = new Set<string>();
-  #notBefore = -Infinity;
+  readonly #calls: BorrowedCalls;
+  readonly #untold: UntoldCalls;
+  readonly #reporting = new ReportingApps();
 
   constructor(context: LentSlotsContext) {
     this.#context = context;
+    this.#calls = new BorrowedCalls(context);
+    this.#untold = new UntoldCalls(() => this.#asked());
   }
 
   /** Lends slots of the endpoint that a call was granted, where its isolate wants some. */
@@ -68,7 +47,7 @@ export class LentSlots {
     const { store, settings, loop } = this.#context;
     const { borrows: slots, version, call } = request;
     if (slots === undefined || version !== settings.version) return undefined;
-    if (Date.now() < this.#notBefore) return undefined;
+    if (this.#reporting.names(Date.now()).includes(call.app)) return undefined;
     const loanId = crypto.randomUUID();
     const { backend } = call;
     const done = await loop.step([{ type: 'loan-asked', loanId, backend, endpoint, slots }]);
@@ -81,7 +60,7 @@ export class LentSlots {
       await loop.step([{ type: 'loan-returned', loanId }]);
       return undefined;
     }
-    return { loanId, slots: lent.slots };
+    return { loanId, slots: lent.slots, ...this.#without() };
   }
 
   /** Stores that a loan has grown, if it has. False where it is as it was. */
@@ -109,14 +88,15 @@ export class LentSlots {
     const { dispatcher } = loop;
     if (!dispatcher) return { goesOn: false };
     const heard = isLast ? 'loan-returned' : 'loan-renewed';
-    const told = this.#told(dispatcher, turn);
+    const told = this.#calls.told(dispatcher, turn);
     if (number !== undefined) store.loans.took(loanId, number);
     await loop.steps([...told, [{ type: heard, loanId }]]);
     // The isolate asks again.
     if (isLast && !this.#over(loanId)) throw new Error('the leases could not be stored');
-    if (isLast) return { goesOn: false };
-    if (dispatcher.loans.goesOn(loanId)) return { goesOn: await this.#turnEnds(loanId, holdMs) };
-    return { goesOn: false };
+    const isWanted = this.#untold.came(loanId);
+    if (isLast || !dispatcher.loans.goesOn(loanId)) return { goesOn: false };
+    const goesOn = isWanted || (await this.#turnEnds(loanId, holdMs));
+    return { goesOn, ...this.#without() };
   }
 
   /**
@@ -128,7 +108,7 @@ export class LentSlots {
     for (const turn of turns) {
       const { dispatcher } = loop;
       if (!dispatcher) return;
-      const told = this.#told(dispatcher, turn);
+      const told = this.#calls.told(dispatcher, turn);
       if (told.length > 0) await loop.steps(told);
     }
   }
@@ -139,100 +119,59 @@ export class LentSlots {
     if (type === 'loan-over') this.#over(loanId);
   }
 
-  /** Recalls all loans; resolves when every call on their slots is known, or cannot be waited for. */
+  /** Resolves when every call on lent slots is known, or cannot be waited for. */
   async callsKnown(): Promise<void> {
-    const { loop } = this.#context;
-    const loans = loop.dispatcher?.loans;
-    if (!loans || loans.size === 0) return;
-    await loop.step([{ type: 'loans-recalled' }]);
-    if (loans.size === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, RECALL_MS);
-    const onReturned = () => {
-      if (loans.size === 0) resolve();
-    };
-    this.#returned.add(onReturned);
-    await promise;
-    this.#returned.delete(onReturned);
-    clearTimeout(timer);
-  }
-
-  /** The same for a client's report on its run, which wants to find the run's calls. */
-  reported(): Promise<void> {
-    this.#notBefore = Date.now() + REPORTS_PAUSE_MS;
-    return this.callsKnown();
+    await this.#untold.told();
   }
 
   /**
-   * What happened to the calls, in the order in which it did, in groups of the same kind: calls of a run
-   * that ran beside each other must be seen so.
+   * The same for a client's report on its run, which is to find the run's calls. Those of its application
+   * do not borrow any more, so that a later report need not wait.
    */
-  #told(dispatcher: Dispatcher, turn: LoanTurn): DispatchEvent[][] {
-    const now = Date.now();
-    const { loanId, endpoint, calls, sentAt = now } = turn;
-    const { accounting } = this.#context;
-    const isNew = this.#isNew(turn);
-    // Another clock tells how long ago something was; where it jumped meanwhile, not even that.
-    const lentAt = dispatcher.loans.lentAt(loanId);
-    const told = (at: number) => Math.min(now, Math.max(lentAt, now - (sentAt - at)));
-    const happened: Happened[] = [];
-    for (const { request, at, ended } of calls) {
-      const { callId } = request.call;
-      // An answer that was lost made the isolate tell of it again.
-      if (accounting.log.isOver(callId)) continue;
-      const known = dispatcher.call(callId);
-      const beganAt = known?.lease?.grantedAt ?? told(at);
-      if (!known) {
-        if (!isNew(ended)) continue;
-        const call = this.#opened(dispatcher, request, beganAt);
-        if (!call) continue;
-        const onLoan = { loanId, endpoint, at: beganAt };
-        happened.push({ at: beganAt, event: { type: 'submitted', call, onLoan } });
+  async reported(named: string, keyId?: string): Promise<void> {
+    const { config } = this.#context.settings;
+    const { dispatcher } = this.#context.loop;
+    if (!dispatcher || !config) return;
+    const runId = keyId === undefined ? named : runIdFor(config, keyId, named);
+    const appOf = () => dispatcher.register.named(runId)?.app;
+    const isFound = this.#isFound(dispatcher, runId, appOf());
+    if (!isFound) await this.#untold.told();
+    const app = appOf();
+    if (app === undefined) return;
+    this.#reporting.reported(app, Date.now());
+    if (!isFound && !this.#reporting.isSpread(app, Date.now())) void this.#spread(app);
+  }
+
+  /** True where no call of the run can be on a lent slot. */
+  #isFound({ backends }: Dispatcher, runId: string, app: string | undefined): boolean {
+    if (app === undefined || !this.#reporting.isSpread(app, Date.now())) return false;
+    for (const backend of backends.values()) {
+      for (const { run, lease } of backend.runningCalls()) {
+        if (run.id === runId && lease?.loanId !== undefined) return false;
       }
-      if (!ended) continue;
-      const endedAt = Math.min(Math.max(told(ended.at), beganAt), now);
-      const { result } = ended;
-      if (result) accounting.ended(callId, result, endedAt);
-      else accounting.cancelled(callId, true, endedAt);
-      const event: DispatchEvent = result
-        ? { type: 'ended', callId, result, at: endedAt }
-        : { type: 'cancelled', callId, at: endedAt };
-      happened.push({ at: endedAt, event });
     }
-    // A stable sort: a call that took no time ends after it began.
-    happened.sort((a, b) => a.at - b.at);
-    return inGroups(happened);
+    return true;
   }
 
-  /**
-   * Whether a call is to be taken that is not known. It may be one that was told of before and has
-   * ended: an answer that is lost, as all are when the object dies, makes the isolate tell of it again.
-   * What was learned of the turns that are stored is stored as well.
-   */
-  #isNew({ loanId, number }: LoanTurn): (ended: BorrowedEnd | undefined) => boolean {
-    const last = this.#context.store.loans.lastTurn(loanId);
-    // Nothing is known of the loan: what runs needs its slot, and what has ended may be known.
-    if (last === undefined) return (ended) => ended === undefined;
-    if (number !== undefined && number < last) return () => false;
-    const hasForgotten = this.#context.store.loans.isRestored(loanId);
-    return (ended) => {
-      if (!ended) return true;
-      if (hasForgotten && ended.isRepeated) return false;
-      return (ended.turn ?? number ?? Infinity) > last;
+  async #spread(app: string): Promise<void> {
+    if (await this.#untold.told()) this.#reporting.spread(app);
+  }
+
+  /** Applications whose calls are to ask, for an isolate. */
+  #without(): Pick<LoanWord, 'without'> {
+    const without = this.#reporting.names(Date.now());
+    return without.length > 0 ? { without } : {};
+  }
+
+  /** The loans, which are to tell at once. */
+  #asked() {
+    const loans = this.#context.loop.dispatcher?.loans;
+    const ask = (loanId: string) => {
+      const answer = this.#turns.get(loanId);
+      answer?.(true);
+      return answer !== undefined;
     };
-  }
-
-  /** Opens the call's entry in the log; undefined where there is no configuration. */
-  #opened(dispatcher: Dispatcher, request: EnqueueRequest, at: number): CallRequest | undefined {
-    const { settings, accounting } = this.#context;
-    const { config } = settings;
-    if (!config) return undefined;
-    const permission = permitted(request, config, dispatcher.register);
-    // Where the configuration has changed since it began, the call runs all the same, and has a slot.
-    const asked = 'status' in permission ? request.call : permission.call;
-    const call = { ...asked, keyId: request.keyId };
-    accounting.charge({ ...request, call }, at);
-    return call;
+    return loans && { ids: loans.ids, ask };
   }
 
   /**
@@ -255,7 +194,7 @@ export class LentSlots {
       // It is restored after a restart, and given up when its isolate is not heard of.
       logFailure('loan_not_deleted', error);
     }
-    for (const tell of this.#returned) tell();
+    this.#untold.over(loanId);
     return true;
   }
 
@@ -279,15 +218,4 @@ export class LentSlots {
     if (this.#turns.get(loanId) === resolve) this.#turns.delete(loanId);
     return goesOn;
   }
-}
-
-/** Events of the same kind that follow each other are one group. */
-function inGroups(happened: readonly Happened[]): DispatchEvent[][] {
-  const groups: DispatchEvent[][] = [];
-  for (const { event } of happened) {
-    const last = groups.at(-1);
-    if (last?.[0]?.type === event.type) last.push(event);
-    else groups.push([event]);
-  }
-  return groups;
 }

@@ -213,8 +213,8 @@ export class Admission {
         if (this.#isOver) return;
         const slot = this.#borrowed;
         if (slot) await keepBorrowed(slot, this.#stub);
-        // A call on a borrowed slot that the object does not know has no lease of its own yet.
-        if (this.#isOver || slot?.isKnown === false) return;
+        // The object may know a call on a borrowed slot although its answer to that was lost.
+        if (this.#isOver) return;
         const delivered = await succeeded(this.#ticket?.renew());
         if (!delivered) await reliably(this.#stub, (stub) => stub.renew(callId));
       },

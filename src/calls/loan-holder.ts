@@ -15,9 +15,9 @@ export async function holdLoan(loan: Loan, stub: () => TenantApi): Promise<void>
   try {
     while (loan.isOpen && Date.now() - since < LONGEST_HOLD_MS) {
       const sent = loan.turn(false, Date.now());
-      const { goesOn } = await stub().loanTurn(sent.turn);
-      loan.acknowledged(sent);
-      if (!goesOn || loan.takeUnused(Date.now())) break;
+      const word = await stub().loanTurn(sent.turn);
+      loan.acknowledged(sent, word);
+      if (!word.goesOn || loan.takeUnused(Date.now())) break;
     }
   } catch {
     // The object restarted, and has the loan from its storage.
@@ -54,8 +54,9 @@ export async function endBorrowed(slot: BorrowedSlot, stub: () => TenantApi): Pr
  * object could not be told. One that it knows has a lease, which is renewed.
  */
 export async function keepBorrowed(slot: BorrowedSlot, stub: () => TenantApi): Promise<void> {
-  if (!slot.loan.isSettled) await settleOverdue(slot.loan, stub);
-  else if (!slot.isKnown) await tell(slot, stub);
+  const { loan } = slot;
+  if (slot.isUnheld(Date.now())) await settleLoan(loan, stub);
+  else if (loan.isSettled && !slot.isKnown) await tell(slot, stub);
 }
 
 /** Settles a loan whose holder has gone. */

@@ -1,18 +1,12 @@
 /**
  * One loan: slots of an endpoint on which this isolate begins calls without asking the tenant's
- * object, and what it has to tell of those calls. Any request of the isolate may use it; it does no
+ * object. What it has to tell of those calls is in loan-news.ts. Any request of the isolate may use it; it does no
  * I/O of its own, since a request cannot wait for what another one asked.
  */
-import { runIdFor } from '../config/permissions.ts';
-import type { TenantConfig } from '../config/schema.ts';
-import type {
-  CallRequest,
-  CallResult,
-  EnqueueRequest,
-  Grant,
-  LoanOffer,
-} from '../protocol/admission.ts';
-import { type BorrowedCall, type BorrowedEnd, type LoanTurn, TURN_MS } from '../protocol/loans.ts';
+import type { CallRequest, CallResult, EnqueueRequest, Grant } from '../protocol/admission.ts';
+import { type LoanTurn, type LoanWord, TURN_MS } from '../protocol/loans.ts';
+import { borrowedGrant, type LoanTerms } from './borrowed-grant.ts';
+import { type Entry, LoanNews, type Sent } from './loan-news.ts';
 
 /** No call begins where the last turn is longer ago, ms: the object may have given the loan up. */
 const HEARD_WITHIN_MS = 3_000;
@@ -21,6 +15,8 @@ const HEARD_WITHIN_MS = 3_000;
  * it, and so before the object gives a loan up of which it hears nothing.
  */
 const LOOKED_AFTER_MS = 30_000;
+/** The same of one that begins before the object has answered a turn: it waits less for the first. */
+const FIRST_LOOKED_AFTER_MS = 6_000;
 /** Calls that wait to be told; further ones ask the object. */
 const MAX_CALLS = 512;
 /**
@@ -32,33 +28,11 @@ const LEAST_TURN_MS = 20;
 /** Length of a loan's first turn, ms: how fast calls come is yet to be seen. */
 const FIRST_TURN_MS = 50;
 
-/** Of which grant, and by which configuration, the slots are. */
-export interface LoanTerms {
-  readonly offer: LoanOffer;
-  readonly grant: Grant;
-  readonly version: number;
-  readonly config: TenantConfig;
-}
-
-/** What of a call the object was told. */
-type Told = 'nothing' | 'begun' | 'all';
-
-interface Entry {
-  readonly request: EnqueueRequest;
-  readonly at: number;
-  ended?: BorrowedEnd;
-  told: Told;
-}
-
-/** What is sent in a turn, and how far each call was when it was sent. */
-export interface Sent {
-  readonly turn: LoanTurn;
-  readonly entries: ReadonlyArray<readonly [Entry, Told]>;
-}
+const NONE: readonly string[] = [];
 
 export class Loan {
   readonly #terms: LoanTerms;
-  readonly #calls = new Map<string, Entry>();
+  readonly #news: LoanNews;
   /** Calls that run. */
   #running = 0;
   #mostRunning = 0;
@@ -73,11 +47,16 @@ export class Loan {
   #isOpen = true;
   #isSettled = false;
   #turnAt: number;
-  #turns = 0;
+  /** The object has answered a turn. */
+  #isHeard = false;
+  /** Applications whose calls have to ask. */
+  #without: readonly string[];
 
   constructor(terms: LoanTerms, now: number) {
     this.#terms = terms;
+    this.#news = new LoanNews({ loanId: terms.offer.loanId, endpoint: terms.grant.endpoint });
     this.#slots = terms.offer.slots;
+    this.#without = terms.offer.without ?? NONE;
     this.#turnAt = now;
     this.#seenAt = now;
   }
@@ -120,17 +99,18 @@ export class Loan {
   begin(request: EnqueueRequest, now: number): BorrowedSlot | undefined {
     const { version } = this.#terms;
     if (!this.#isOpen || request.version !== version) return undefined;
-    if (this.isOverdue(now) || this.#calls.size >= MAX_CALLS) return undefined;
+    if (this.#without.includes(request.call.app)) return undefined;
+    if (this.isOverdue(now) || this.#news.size >= MAX_CALLS) return undefined;
     if (this.#running >= this.#slots) {
       this.#wasFull = true;
       return undefined;
     }
-    const entry: Entry = { request, at: now, told: 'nothing' };
-    this.#calls.set(request.call.callId, entry);
+    const entry = this.#news.add(request, now);
     this.#running += 1;
     this.#begun += 1;
     this.#mostRunning = Math.max(this.#mostRunning, this.#running);
-    return new BorrowedSlot(this, entry, this.#grantOf(request, now));
+    const mostMs = this.#isHeard ? LOOKED_AFTER_MS : FIRST_LOOKED_AFTER_MS;
+    return new BorrowedSlot(this, entry, borrowedGrant(this.#terms, request, mostMs, now));
   }
 
   /** A call of it is over; only the first word of that counts. */
@@ -139,7 +119,7 @@ export class Loan {
     entry.ended = { at: now, ...(result ? { result } : {}) };
     this.#running -= 1;
     // It tells of its end itself.
-    if (this.#isSettled) this.#calls.delete(entry.request.call.callId);
+    if (this.#isSettled) this.#news.forget(entry);
   }
 
   /** True where whoever holds the loan has not been heard of for long. */
@@ -148,71 +128,53 @@ export class Loan {
     return !this.#isSettled && Math.abs(now - this.#turnAt) > HEARD_WITHIN_MS;
   }
 
-  /**
-   * The next turn: all that the object may not know. The last one has all calls that run, too: an
-   * object that died since has forgotten those that it was told of.
-   */
+  /** Turns that it has sent. */
+  get turns(): number {
+    return this.#news.turns;
+  }
+
+  /** The next turn, or the last one: no call begins after that. */
   turn(isLast: boolean, now: number): Sent {
     if (isLast) this.#isOpen = false;
     const holdMs = this.#holdMs(now);
     this.#turnAt = now;
     this.#begunTold = this.#begun;
-    this.#turns += 1;
-    const entries: Array<readonly [Entry, Told]> = [];
-    const calls: BorrowedCall[] = [];
-    for (const entry of this.#calls.values()) {
-      if (!entry.ended && entry.told === 'begun' && !isLast) continue;
-      if (entry.ended) entry.ended = { turn: this.#turns, ...entry.ended };
-      entries.push([entry, farthest(entry)]);
-      calls.push(borrowedCall(entry));
-    }
-    const number = this.#turns;
-    return { turn: { ...this.#names, number, sentAt: now, calls, holdMs, isLast }, entries };
+    return this.#news.turn(isLast, holdMs, now);
   }
 
-  /**
-   * What the object may not know of the run to which a call belongs that it is asked for; undefined
-   * where it knows all. The next turn tells of it as well.
-   */
-  untold({ runId, parentRunId }: CallRequest, now: number): LoanTurn | undefined {
-    const calls: BorrowedCall[] = [];
-    for (const entry of this.#calls.values()) {
-      const { request, ended, told } = entry;
-      const { runId: id } = request.call;
-      if ((id !== runId && id !== parentRunId) || (told === 'begun' && !ended)) continue;
-      calls.push(borrowedCall(entry));
-      if (ended) entry.ended = { ...ended, isRepeated: true };
-    }
-    if (calls.length === 0) return undefined;
-    return { ...this.#names, sentAt: now, calls, isLast: false };
+  /** What the object may not know of the run to which a call belongs that it is asked for. */
+  untold(call: CallRequest, now: number): LoanTurn | undefined {
+    return this.#news.untold(call, now);
   }
 
   /** The turn of one call, after the loan was settled. */
   turnOf({ entry }: BorrowedSlot, now: number): Sent {
-    const calls = [borrowedCall(entry)];
-    const turn = { ...this.#names, sentAt: now, calls, isLast: true };
-    return { turn, entries: [[entry, farthest(entry)]] };
+    return this.#news.turnOf(entry, now);
   }
 
   /** The call goes on as one of the object's own: nothing more is told of it here. */
   leave({ entry }: BorrowedSlot): void {
-    this.#calls.delete(entry.request.call.callId);
+    this.#news.forget(entry);
   }
 
-  /** The object has taken a turn. */
-  acknowledged({ entries, turn }: Sent): void {
-    for (const [entry, told] of entries) {
-      entry.told = told;
-      if (told === 'all') this.#calls.delete(entry.request.call.callId);
-    }
-    if (turn.isLast) this.#isSettled = true;
+  /** The object has taken a turn. `word`: what it answered. */
+  acknowledged(sent: Sent, word?: LoanWord): void {
+    this.#isHeard = true;
+    this.#without = word?.without ?? NONE;
+    this.#news.acknowledged(sent);
+    if (sent.turn.isLast) this.#isSettled = true;
   }
 
   /** The object does not answer: what was not told is lost, and what runs reports for itself. */
   givenUp(): void {
     this.#isOpen = false;
     this.#isSettled = true;
-    for (const [callId, { ended }] of this.#calls) if (ended) this.#calls.delete(callId);
+    this.#news.givenUp();
+  }
+
+  /** True where a call has ended of which the object was not told. */
+  get hasNews(): boolean {
+    return this.#news.hasNews;
   }
 
   /** True where it should be returned: for half a second, few of its slots were used. */
@@ -226,56 +188,13 @@ export class Loan {
 
   /** How long the next turn is to be held, by how fast calls came during the last one, ms. */
   #holdMs(now: number): number {
-    if (this.#turns === 0) return FIRST_TURN_MS;
+    if (this.turns === 0) return FIRST_TURN_MS;
     const begun = this.#begun - this.#begunTold;
     const eachMs = (now - this.#turnAt) / begun;
     return begun === 0
       ? TURN_MS
       : Math.min(TURN_MS, Math.max(LEAST_TURN_MS, CALLS_A_TURN * eachMs));
   }
-
-  get #names(): Pick<LoanTurn, 'loanId' | 'endpoint'> {
-    const { offer, grant } = this.#terms;
-    return { loanId: offer.loanId, endpoint: grant.endpoint };
-  }
-
-  /** True where a call has ended of which the object was not told. */
-  get hasNews(): boolean {
-    for (const { ended } of this.#calls.values()) if (ended) return true;
-    return false;
-  }
-
-  /** The grant of a call on a borrowed slot: what the object would have answered at once. */
-  #grantOf({ call, keyId }: EnqueueRequest, now: number): Grant {
-    const { grant, config } = this.#terms;
-    const { endpoint, address, endpointState } = grant;
-    const leaseMs = Math.min(grant.leaseMs, LOOKED_AFTER_MS);
-    const runId = call.sole ? call.runId : runIdFor(config, keyId, call.runId);
-    return {
-      status: 'granted',
-      endpoint,
-      address,
-      leaseMs,
-      ...(endpointState === undefined ? {} : { endpointState }),
-      expiresAt: now + leaseMs,
-      waitedMs: 0,
-      coldMs: 0,
-      // Nobody waited, so no rank was needed and nobody can overtake it.
-      rankMs: 0,
-      boundMs: 0,
-      facts: { app: call.app, runId, unit: call.unit, position: 0, attempts: 1 },
-    };
-  }
-}
-
-/** A call as it is told. */
-function borrowedCall({ request, at, ended }: Entry): BorrowedCall {
-  return { request, at, ...(ended ? { ended } : {}) };
-}
-
-/** What the object knows of a call once that is told. */
-function farthest({ ended }: Entry): Told {
-  return ended ? 'all' : 'begun';
 }
 
 /** The hold of one call on a borrowed slot. */
@@ -283,6 +202,8 @@ export class BorrowedSlot {
   readonly loan: Loan;
   readonly entry: Entry;
   readonly grant: Grant;
+  /** Turns that the loan had sent at the last look. */
+  #turnsSeen = -1;
 
   constructor(loan: Loan, entry: Entry, grant: Grant) {
     this.loan = loan;
@@ -293,6 +214,17 @@ export class BorrowedSlot {
   /** True where the object knows the call, which then ends and is renewed like any other. */
   get isKnown(): boolean {
     return this.entry.told === 'begun';
+  }
+
+  /**
+   * A look after the slot. True where whoever holds the loan has gone: not heard of for long by the
+   * clock, or not since the last look, as a clock may go back.
+   */
+  isUnheld(now: number): boolean {
+    const { isSettled, turns } = this.loan;
+    const isIdle = !isSettled && turns === this.#turnsSeen;
+    this.#turnsSeen = turns;
+    return isIdle || this.loan.isOverdue(now);
   }
 
   /** The call is over; `result`: absent where its client left before it was sent. */

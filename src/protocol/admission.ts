@@ -71,6 +71,8 @@ export interface Grant {
 export interface LoanOffer {
   readonly loanId: string;
   readonly slots: number;
+  /** Applications whose calls are to ask all the same. */
+  readonly without?: readonly string[];
 }
 
 export type RefusedCode =

@@ -66,7 +66,7 @@ async function burst(key: string, name: string, width = 4, each = 20): Promise<O
   return (await Promise.all(Array.from({ length: width }, (_, c) => client(c)))).flat();
 }
 
-/** A metric of the key's tenant: the values by one of its labels. Recalls all loans, as each look does. */
+/** A metric of the key's tenant: the values by one of its labels. Asks all isolates first, as each look does. */
 async function figures(key: string, metric: string, label: string) {
   const answer = await fetch(`${url()}/metrics`, { headers: { authorization: `Bearer ${key}` } });
   const sums: Record<string, number> = {};

@@ -62,4 +62,60 @@ describe('a loan', () => {
       await world.pass(500);
       world.reference.check();
     }));
+
+  it('goes on while somebody looks each second, and the looks see all', () =>
+    inLoanWorld(async (world) => {
+      await burst(world, 12, 5);
+      expect(loans(world)).toBe(1);
+      const ids = new Set<unknown>();
+      for (let i = 0; i < 300; i += 1) {
+        world.submit(world.isolate(0), { takesMs: 15 });
+        if (i % 100 === 0) void world.owner.look();
+        await world.pass(10);
+        for (const { id } of world.host.rows('SELECT id FROM loans')) ids.add(id);
+      }
+      expect(ids.size).toBe(1);
+      expect(world.reference.borrowed).toBeGreaterThan(280);
+    }));
+
+  it('serves other applications than those whose clients report on their runs', () =>
+    inLoanWorld(async (world) => {
+      await burst(world, 12, 5);
+      const borrowed = { reports: 0, other: 0 };
+      for (let i = 0; i < 100; i += 1) {
+        const [app, name] =
+          i % 2 === 0 ? (['reports', `r${i}`] as const) : (['other', `o${i}`] as const);
+        const call = world.submit(world.isolate(0), { takesMs: 15, app, runId: name });
+        await world.pass(20);
+        if (call.isBorrowed) borrowed[app] += 1;
+        if (app === 'reports') void world.owner.finish(name);
+        await world.pass(5);
+      }
+      expect(loans(world)).toBe(1);
+      expect(borrowed.reports).toBe(1);
+      expect(borrowed.other).toBeGreaterThan(45);
+    }));
+
+  it.each<[string, number, number, (world: LoanWorld) => unknown]>([
+    ['the clock of its isolate goes back', 0, 50, (world) => world.isolate(0).jump(-3_500)],
+    ['its clock goes back late', 300, 2_050, (world) => world.isolate(0).jump(-4_500)],
+    ['the clock of the object jumps ahead', 300, 550, (world) => world.jump(3_600_000)],
+    ['the clock of the object jumps ahead late', 300, 2_050, (world) => world.jump(3_600_000)],
+  ])('whose holder has gone keeps the slots of its calls where %s', (_, before, after, jumps) =>
+    inLoanWorld(async (world) => {
+      await burst(world, 15, 20_000);
+      await world.pass(before);
+      for (let i = 0; i < 3; i += 1) world.submit(world.isolate(0), { takesMs: 20_000 });
+      const holder = world.pickHolder(0);
+      if (!holder) throw new Error('nobody holds a loan');
+      world.die(holder, true);
+      await world.pass(after);
+      jumps(world);
+      for (let i = 0; i < 24; i += 1) {
+        world.submit(world.isolate(1), { takesMs: 10_000, isPlain: true });
+        await world.pass(500);
+        world.reference.check();
+      }
+    }),
+  );
 });

@@ -3,6 +3,9 @@ import type { LoanCall } from './loan-isolate.ts';
 import type { LoanNetwork } from './loan-network.ts';
 import type { ObjectHost } from './object-host.ts';
 
+/** News of a call arrives within so long after its end, ms: what is on its way looks like news. */
+const LONGEST_WAY_MS = 5_000;
+
 interface Counted {
   readonly host: ObjectHost;
   readonly network: LoanNetwork;
@@ -27,7 +30,10 @@ export class LoanCounts {
   /** The tenant is deleted, with all that is known of it. */
   deleted(): void {
     this.isExact = false;
-    for (const call of this.#world.calls) if (call.reported) this.#forgotten.add(call);
+    const { calls, host } = this.#world;
+    for (const call of calls) {
+      if (host.elapsed - call.endedAt > LONGEST_WAY_MS) this.#forgotten.add(call);
+    }
   }
 
   /** Somebody has looked at a call who could know that it was over. `entry`: what is known of it. */

@@ -19,6 +19,8 @@ export interface Heard {
   /** When it was last told that the loan goes on. */
   at: number;
   isRecalled: boolean;
+  /** It is returned, or on its way: calls that end then tell of themselves. */
+  isReturned?: boolean;
   /** How much longer it may be silent than the isolate's clock tells, ms. */
   slackMs: number;
   /** Its tenant was deleted since. */
@@ -89,6 +91,7 @@ export class ModelIsolate {
 
 export interface CallFields {
   readonly takesMs: number;
+  readonly app?: string;
   readonly runId?: string;
   readonly final?: boolean;
   readonly unit?: string;
@@ -114,6 +117,8 @@ export interface LoanCall {
   /** How its wait ended. */
   answer: 'granted' | 'refused' | 'unavailable' | undefined;
   isBorrowed: boolean;
+  /** The loan on whose slot it began. */
+  loan: Heard | undefined;
   /** Attempts at endpoints. */
   attempts: number;
   endpoint: string | undefined;

@@ -13,6 +13,8 @@ import type { LoanWorld } from './loan-world.ts';
 /** Requests take so long each way: calls that borrow do not wait for that. */
 const ROUND_TRIP_MS = 4;
 const RUNS = 24;
+/** Applications; the clients of the first one may report on its runs. */
+const APPS = 3;
 /** Time in which the runs begin, ms: few enough run at a time that nobody waits. */
 const WITHIN_MS = 3_000;
 
@@ -22,7 +24,15 @@ interface Step {
   readonly pauseMs: number;
 }
 
+interface How {
+  /** How far the clock of their isolate is ahead, ms. */
+  readonly aheadMs?: number;
+  /** Their clients report that they are over. */
+  readonly reports?: boolean;
+}
+
 interface ScriptedRun {
+  readonly app: string;
   readonly startsAt: number;
   readonly steps: readonly Step[];
 }
@@ -41,6 +51,7 @@ function scriptOf(seed: number): ScriptedRun[] {
         tokens += 1;
         return {
           runId: `r${r}`,
+          app: `app${r % APPS}`,
           unit: `u${isFanOut ? first : first + c}`,
           final: isMarked && s === count - 1 && c === width - 1,
           takesMs: 20 + below(random, 120),
@@ -50,7 +61,7 @@ function scriptOf(seed: number): ScriptedRun[] {
       });
       return { calls, pauseMs: 30 + below(random, 200) };
     });
-    return { startsAt: below(random, WITHIN_MS), steps };
+    return { app: `app${r % APPS}`, startsAt: below(random, WITHIN_MS), steps };
   });
 }
 
@@ -64,13 +75,17 @@ function below(random: Random, n: number): number {
 }
 
 /** Makes the runs; returns what was recorded of them, by name, and how many calls borrowed. */
-async function made(script: readonly ScriptedRun[], lends: boolean, aheadMs = 0) {
+async function made(
+  script: readonly ScriptedRun[],
+  lends: boolean,
+  { aheadMs = 0, reports = false }: How,
+) {
   const found = { runs: [] as RecordedRun[], borrowed: 0 };
   await inLoanWorld(async (world) => {
     await world.owner.configure({ ...world.settings, lends });
     await world.pass(100);
     world.isolate(0).jump(aheadMs);
-    const clients = script.map((run) => new Client(world, run, world.host.elapsed));
+    const clients = script.map((run) => new Client(world, run, reports && run.app === 'app0'));
     while (clients.some((client) => !client.isDone)) {
       for (const client of clients) client.goOn();
       await world.pass(1);
@@ -91,21 +106,25 @@ class Client {
   #next = 0;
   #goesOnAt: number;
   #sent: LoanCall[] = [];
+  /** It reports the end of its run, in place of a mark on the last call. */
+  #reports: boolean;
 
-  constructor(world: LoanWorld, run: ScriptedRun, now: number) {
+  constructor(world: LoanWorld, run: ScriptedRun, reports: boolean) {
     this.#world = world;
     this.#run = run;
-    this.#goesOnAt = now + run.startsAt;
+    this.#reports = reports;
+    this.#goesOnAt = world.host.elapsed + run.startsAt;
   }
 
   get isDone(): boolean {
-    return this.#next === this.#run.steps.length && this.#isAnswered;
+    return this.#next === this.#run.steps.length && this.#isAnswered && !this.#reports;
   }
 
   goOn(): void {
     const { elapsed } = this.#world.host;
     const step = this.#run.steps[this.#next];
-    if (!step || !this.#isAnswered) return;
+    if (!this.#isAnswered) return;
+    if (!step) return this.#report();
     const before = this.#run.steps[this.#next - 1];
     if (before && this.#sent.length > 0) {
       this.#sent = [];
@@ -113,8 +132,18 @@ class Client {
     }
     if (elapsed < this.#goesOnAt) return;
     const isolate = this.#world.isolate(0);
-    this.#sent = step.calls.map((fields) => this.#world.submit(isolate, fields));
+    const ofStep = this.#reports
+      ? step.calls.map((call) => ({ ...call, final: false }))
+      : step.calls;
+    this.#sent = ofStep.map((fields) => this.#world.submit(isolate, fields));
     this.#next += 1;
+  }
+
+  #report(): void {
+    const { calls } = this.#run.steps.at(-1) ?? { calls: [] };
+    const last = calls.find(({ final }) => final);
+    if (this.#reports && last?.runId !== undefined) void this.#world.owner.finish(last.runId);
+    this.#reports = false;
   }
 
   get #isAnswered(): boolean {
@@ -135,10 +164,10 @@ function shapeOf({ run, app, units }: RecordedRun) {
 
 const byName = (a: RecordedRun, b: RecordedRun) => a.run.localeCompare(b.run);
 
-async function areLearnedAlike(seed: number, aheadMs = 0): Promise<void> {
+async function areLearnedAlike(seed: number, how: How = {}): Promise<void> {
   const script = scriptOf(seed);
-  const asked = await made(script, false, aheadMs);
-  const lent = await made(script, true, aheadMs);
+  const asked = await made(script, false, how);
+  const lent = await made(script, true, how);
   expect(asked.borrowed).toBe(0);
   expect(lent.borrowed).toBeGreaterThan(0);
   const [a, b] = [asked.runs.sort(byName), lent.runs.sort(byName)];
@@ -161,7 +190,11 @@ describe('runs whose calls borrow slots', () => {
   it.each([-3_000, -400, 400, 3_000])(
     'are learned like others where the clock of their isolate is %i ms ahead',
     async (aheadMs) => {
-      for (const seed of [1, 2, 3]) await areLearnedAlike(seed, aheadMs);
+      for (const seed of [1, 2, 3]) await areLearnedAlike(seed, { aheadMs });
     },
   );
+
+  it('are learned like others where their clients report that they are over', async () => {
+    for (const seed of [1, 2, 3, 4, 5]) await areLearnedAlike(seed, { reports: true });
+  });
 });

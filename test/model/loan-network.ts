@@ -64,6 +64,8 @@ export class LoanNetwork {
   readonly turns: LoanTurn[] = [];
   /** A turn was answered, or its answer got lost. */
   onTurn: (turn: LoanTurn, handling: Handling, goesOn: boolean | undefined) => void = () => {};
+  /** A turn is sent. */
+  onSent: (turn: LoanTurn, handling: Handling) => void = () => {};
   /** A turn has arrived at the object. */
   onArrived: (turn: LoanTurn) => void = () => {};
   /** A call waits in the object. */
@@ -180,6 +182,7 @@ export class LoanNetwork {
   }
 
   async #turn(turn: LoanTurn, handling: Handling) {
+    this.onSent(turn, handling);
     this.turns.push(structuredClone(turn));
     if (this.turns.length > KEPT_TURNS) this.turns.shift();
     try {

@@ -22,6 +22,9 @@ interface Owned {
   pass(ms: number): Promise<void>;
 }
 
+/** A call that tells of itself is known after so long, ms. */
+const ON_ITS_WAY_MS = 150;
+
 export class LoanOwner {
   settings: LoanSettings = { slots: { a: 16 }, leaseMs: 6_000, revoked: false };
   /** The configuration that isolates get to know; undefined before there is one. */
@@ -79,7 +82,10 @@ export class LoanOwner {
   /** Looks at the borrowed call that was over last. */
   async look(): Promise<void> {
     const { calls, network, reference } = this.#world;
-    const over = calls.filter((call) => call.isBorrowed && call.reported === 'ok');
+    const { elapsed } = network.host;
+    const isOver = ({ loan, reported, endedAt }: LoanCall) =>
+      loan && reported === 'ok' && (!loan.isReturned || elapsed - endedAt > ON_ITS_WAY_MS);
+    const over = calls.filter(isOver);
     const last = over.sort((a, b) => b.endedAt - a.endedAt)[0];
     const { callId = 'none' } = last?.request.call ?? {};
     const entry = await network.asked((object) => object.story(callId));

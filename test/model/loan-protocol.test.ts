@@ -15,6 +15,7 @@ const endOnFailure = process.env.TALARIA_MODEL_UNSHRUNK === '1';
 const SEED = Number(process.env.TALARIA_MODEL_SEED ?? 20_261_127);
 /** Longest time for the worlds of one seed and for shrinking, ms. */
 const SHRINK_MS = 120_000;
+const LONGEST_MS = 24 * 3_600_000;
 /** The most commands of one world; below, the worlds of one seed. */
 const LENGTH = 60;
 const WORLDS = 40;
@@ -51,7 +52,7 @@ afterAll(() => {
   console.log(`loans: ${steps()} steps, ${borrowed} calls on borrowed slots (${each})`);
 });
 
-describe('loans of slots', () => {
+describe('loans of slots', { timeout: LONGEST_MS }, () => {
   it('count every call once and starve nobody while all goes well', async () => {
     await holds('calm', calm);
     expect(borrowed).toBeGreaterThan(0);

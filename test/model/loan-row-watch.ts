@@ -10,6 +10,8 @@ import type { ObjectHost } from './object-host.ts';
 const WAITS_MS = 15_000;
 /** After a change of the clock or of the configuration, what waits may be refused, ms. */
 const UNSETTLED_MS = 3_000;
+/** A loan of which nothing was heard is over after so long, ms. */
+const FIRST_SILENCE_MS = 6_000;
 /** No alarm is closer, ms; below, time in which a timer may be late. */
 const ALARM_MS = 5_000;
 const LATE_MS = 1_000;
@@ -44,6 +46,11 @@ export class LoanRowWatch {
 
   goesOn(endpoint: string): void {
     this.#paused.delete(endpoint);
+  }
+
+  /** The tenant was deleted, with its pauses. */
+  deleted(): void {
+    this.#paused.clear();
   }
 
   isPaused(endpoint: string): boolean {
@@ -111,7 +118,7 @@ export class LoanRowWatch {
     const { host, settings } = this.#world;
     // What could not be deleted goes with what is written next.
     if (host.failedAt > -Infinity) return;
-    const mostMs = isHeard ? settings.leaseMs : settings.leaseMs;
+    const mostMs = isHeard ? settings.leaseMs : Math.min(settings.leaseMs, FIRST_SILENCE_MS);
     const silentMs = host.elapsed - heardAt;
     if (silentMs > mostMs + LATE_MS) throw new Error(`${id} is silent for ${silentMs} ms`);
   }

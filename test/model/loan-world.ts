@@ -7,6 +7,7 @@
 import { Admission, type Admitted } from '../../src/calls/admission.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { EnqueueRequest } from '../../src/protocol/admission.ts';
+import type { LoanTurn } from '../../src/protocol/loans.ts';
 import { type AttemptEnd, type CallFields, type LoanCall, ModelIsolate } from './loan-isolate.ts';
 import { type Handling, LoanNetwork } from './loan-network.ts';
 import { LoanOwner } from './loan-owner.ts';
@@ -34,9 +35,14 @@ export class LoanWorld {
   readonly owner = new LoanOwner(this);
 
   constructor() {
+    const heardOf = ({ loanId }: LoanTurn, handling: Handling) =>
+      this.isolates.find(({ handled }) => handled.has(handling))?.heard.get(loanId);
+    this.network.onSent = (turn, handling) => {
+      const heard = heardOf(turn, handling);
+      if (heard && turn.isLast) heard.isReturned = true;
+    };
     this.network.onTurn = (turn, handling, goesOn) => {
-      const isolate = this.isolates.find(({ handled }) => handled.has(handling));
-      const heard = isolate?.heard.get(turn.loanId);
+      const heard = heardOf(turn, handling);
       if (!heard || goesOn === undefined) return;
       if (!goesOn) heard.isRecalled = true;
       heard.at = this.host.elapsed;
@@ -86,7 +92,7 @@ export class LoanWorld {
       version: isolate.loaded.version,
       call: {
         callId,
-        app: 'app',
+        app: fields.app ?? 'app',
         unit,
         backend: 'm',
         kind: 'llm',
@@ -105,6 +111,7 @@ export class LoanWorld {
       state: 'asking',
       answer: undefined,
       isBorrowed: false,
+      loan: undefined,
       attempts: 0,
       endpoint: undefined,
       leavesAt: Infinity,
@@ -270,6 +277,7 @@ export class LoanWorld {
       const admitting = admission.admit();
       const loan = isolate.takenLoan();
       call.isBorrowed = loan !== undefined;
+      call.loan = loan;
       if (loan) this.reference.begins(call, loan);
       await this.#attempts(call, admission, await admitting);
     } catch (error) {

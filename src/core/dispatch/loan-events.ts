@@ -6,7 +6,7 @@ export interface Loan {
   readonly endpoint: string;
   /** Slots lent in all, those of its reported calls included. */
   readonly slots: number;
-  /** When it is doubted, and later over, if nothing is heard of it, epoch ms. */
+  /** When the present step of its silence ends, if nothing is heard of it, epoch ms. */
   readonly expiresAt: number;
 }
 
@@ -28,7 +28,7 @@ export type LoanEvent =
   | { readonly type: 'loan-renewed'; readonly loanId: string }
   /** Its isolate begins no more calls on it; what it has not reported as running is free. */
   | { readonly type: 'loan-returned'; readonly loanId: string }
-  /** Somebody wants to know of every call: all loans are recalled. */
+  /** All loans are recalled: what they are is not known for certain any more. */
   | { readonly type: 'loans-recalled' };
 
 /** The slot on which a call began that is reported late. */

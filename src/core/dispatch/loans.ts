@@ -7,12 +7,13 @@
  * Invariants: lent slots count as held, so an endpoint never has more calls than slots; a loan is
  * recalled in the step in which a call of its backend waits, or its endpoint stops being one that a
  * call would be sent to; a slot of a loan is given back exactly once: with its return, or when nothing
- * was heard of the loan for 30 s, or for as long as a shorter lease lasts.
+ * was heard of the loan for too long (loan-silence.ts).
  */
-import type { Backend } from '../backends/backend.ts';
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
+import { Lending } from './lending.ts';
 import type { Loan, LoanEffects, LoanEvent, LoanWish, StoredLoan } from './loan-events.ts';
+import { SILENT_STEPS, silentStepMs } from './loan-silence.ts';
 
 /** Part of the free slots that is lent: others find the rest at once. */
 const LENT_PART = 1 / 2;
@@ -21,16 +22,6 @@ const MAX_LOANS = 64;
 const MAX_SLOTS = 256;
 /** Longest time for which a loan goes on, ms: the request that holds it for its isolate has to end. */
 const MAX_LOAN_MS = 15_000;
-/** Time after a recall, or a failure at an endpoint, in which nothing is lent there, ms. */
-const PAUSE_MS = 1_000;
-/**
- * Longest time for which slots are kept for an isolate that is not heard of, ms. It is heard of each
- * half second, and tells of every call within that time.
- */
-const MAX_SILENCE_MS = 30_000;
-/** The last part of that silence, in which a loan is doubted before it is over. */
-const DOUBT_LASTS = 1 / 2;
-
 interface OpenLoan extends Loan {
   slots: number;
   /** Slots of calls that were reported and still run. */
@@ -38,20 +29,25 @@ interface OpenLoan extends Loan {
   /** Since when, epoch ms. */
   lentAt: number;
   expiresAt: number;
-  /** Nothing was heard of it for half of that silence: it is over if that stays so for the rest. */
-  isDoubted: boolean;
+  /** Steps in a row in which nothing was heard of it. */
+  silentSteps: number;
+  /** Its isolate was heard of since it was lent. */
+  isHeard: boolean;
   isRecalled: boolean;
 }
 
 export class Loans {
   readonly #roster: BackendRoster;
-  #silenceMs = MAX_SILENCE_MS;
+  #leaseMs = Infinity;
   readonly #loans = new Map<string, OpenLoan>();
-  /** Until when nothing is lent of a backend, epoch ms. */
-  readonly #pausedUntil = new Map<string, number>();
+  readonly #lending = new Lending();
 
   constructor(roster: BackendRoster) {
     this.#roster = roster;
+  }
+
+  get ids(): Iterable<string> {
+    return this.#loans.keys();
   }
 
   get size(): number {
@@ -96,7 +92,7 @@ export class Loans {
 
   /** Applies a configuration, by which other calls may be allowed: all loans are recalled. */
   configure(leaseMs: number, effects: LoanEffects): void {
-    this.#silenceMs = Math.min(leaseMs, MAX_SILENCE_MS);
+    this.#leaseMs = leaseMs;
     this.#recallAll(effects);
   }
 
@@ -106,30 +102,30 @@ export class Loans {
     const backend = this.#roster.all.get(name);
     const endpoint = backend?.endpoints.get(id);
     if (!backend || !endpoint || this.#loans.size >= MAX_LOANS) return undefined;
-    if (this.#loans.has(loanId) || !this.#mayLend(backend, endpoint, now)) return undefined;
+    if (this.#loans.has(loanId) || !this.#lending.mayLend(backend, endpoint, now)) return undefined;
     const spare = Math.floor(endpoint.slots.freeAt(now) * LENT_PART);
     const slots = Math.min(Math.ceil(wish.slots), spare, MAX_SLOTS);
     if (!(slots >= 1)) return undefined;
-    const loan = { loanId, backend: name, endpoint: id, slots, expiresAt: this.#doubtedAt(now) };
-    this.#open(loan, endpoint, now, now);
-    return loan;
+    const loan = { loanId, backend: name, endpoint: id, slots };
+    return this.#open(loan, endpoint, now, { lentAt: now, isHeard: false });
   }
 
   /** Restores a loan that was stored; its isolate is to be heard of from now on. */
   restore(stored: StoredLoan, now: number): void {
     const endpoint = this.#roster.holder(stored.backend, stored.endpoint, now);
-    this.#open({ ...stored, expiresAt: this.#doubtedAt(now) }, endpoint, now, now - MAX_LOAN_MS);
+    this.#open(stored, endpoint, now, { lentAt: now - MAX_LOAN_MS, isHeard: true });
   }
 
-  #doubtedAt(now: number): number {
-    return now + this.#silenceMs * (1 - DOUBT_LASTS);
+  #stepMs({ isHeard }: Pick<OpenLoan, 'isHeard'>): number {
+    return silentStepMs(isHeard, this.#leaseMs);
   }
 
   #renew(loanId: string, now: number): void {
     const loan = this.#loans.get(loanId);
     if (!loan) return;
-    loan.expiresAt = this.#doubtedAt(now);
-    loan.isDoubted = false;
+    loan.isHeard = true;
+    loan.silentSteps = 0;
+    loan.expiresAt = now + this.#stepMs(loan);
   }
 
   /** A call holds a slot of the loan from now on. False where the loan has none, or is over. */
@@ -178,18 +174,18 @@ export class Loans {
 
   /** An endpoint has failed a call or refused it: what it can serve is to be seen call by call. */
   failed(backend: string, now: number): void {
-    if (this.#loans.size > 0) this.#pause(backend, now);
+    if (this.#loans.size > 0) this.#lending.pause(backend, now);
   }
 
   /** Recalls the loans whose slots others need, and ends those that nothing was heard of. */
   review(now: number, effects: LoanEffects): void {
     for (const loan of [...this.#loans.values()]) {
       const { loanId, backend, endpoint } = loan;
-      if (loan.expiresAt <= now && !loan.isDoubted) {
-        // A clock that jumped ahead ends no loan: its isolate is heard of before this is over.
-        loan.isDoubted = true;
-        loan.expiresAt = now + this.#silenceMs * DOUBT_LASTS;
-      } else if (loan.expiresAt <= now) {
+      if (loan.expiresAt <= now) {
+        loan.silentSteps += 1;
+        loan.expiresAt = now + this.#stepMs(loan);
+      }
+      if (loan.silentSteps >= SILENT_STEPS) {
         this.#end(loanId, now);
         effects.push({ type: 'loan-over', loanId, backend, endpoint });
         continue;
@@ -197,7 +193,7 @@ export class Loans {
       if (loan.isRecalled) continue;
       const isOld = now - loan.lentAt > MAX_LOAN_MS;
       if (!isOld && this.#mayGoOn(loan, now)) continue;
-      if (!isOld) this.#pause(backend, now);
+      if (!isOld) this.#lending.pause(backend, now);
       this.#recall(loan, effects);
     }
   }
@@ -208,21 +204,23 @@ export class Loans {
 
   clockWentBack(now: number): void {
     for (const loan of this.#loans.values()) {
-      loan.expiresAt = Math.min(loan.expiresAt, this.#doubtedAt(now));
+      loan.expiresAt = Math.min(loan.expiresAt, now + this.#stepMs(loan));
       loan.lentAt = Math.min(loan.lentAt, now);
     }
-    this.#pausedUntil.clear();
+    this.#lending.clockWentBack();
   }
 
-  #open(loan: Loan, endpoint: Endpoint, now: number, lentAt: number): void {
-    this.#loans.set(loan.loanId, {
-      ...loan,
-      lentAt,
-      inUse: 0,
-      isRecalled: false,
-      isDoubted: false,
-    });
+  #open(
+    stored: StoredLoan,
+    endpoint: Endpoint,
+    now: number,
+    since: Pick<OpenLoan, 'lentAt' | 'isHeard'>,
+  ): Loan {
+    const loan = { ...stored, expiresAt: now + this.#stepMs(since) };
+    const unused = { inUse: 0, isRecalled: false, silentSteps: 0 };
+    this.#loans.set(loan.loanId, { ...loan, ...since, ...unused });
     endpoint.lent(loan.slots, now);
+    return loan;
   }
 
   #recall(loan: OpenLoan, effects: LoanEffects): void {
@@ -231,26 +229,11 @@ export class Loans {
     effects.push({ type: 'loan-recalled', loanId, backend, endpoint });
   }
 
-  #pause(backend: string, now: number): void {
-    this.#pausedUntil.set(backend, now + PAUSE_MS);
-    if (this.#pausedUntil.size <= MAX_LOANS) return;
-    for (const [name, until] of this.#pausedUntil) {
-      if (until <= now) this.#pausedUntil.delete(name);
-    }
-  }
-
   #mayGoOn({ backend: name, endpoint: id }: Loan, now: number): boolean {
     const backend = this.#roster.all.get(name);
     const endpoint = backend?.endpoints.get(id);
     if (!backend || !endpoint) return false;
-    return this.#mayLend(backend, endpoint, now) && endpoint.slots.free >= 0;
-  }
-
-  #mayLend(backend: Backend, endpoint: Endpoint, now: number): boolean {
-    if (backend.removed || !backend.spec.lends || backend.waiting > 0) return false;
-    if (now < (this.#pausedUntil.get(backend.name) ?? -Infinity)) return false;
-    const isUp = endpoint.state === 'warm' && endpoint.takesCalls && !endpoint.slots.isOpening;
-    return isUp && endpoint.trust.isWhole(now);
+    return this.#lending.mayLend(backend, endpoint, now) && endpoint.slots.free >= 0;
   }
 
   #endpointOf({ backend, endpoint }: Loan): Endpoint | undefined {

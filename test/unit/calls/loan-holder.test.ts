@@ -149,4 +149,16 @@ describe('a call on a borrowed slot', () => {
     expect(object.told).toEqual(['last: a b']);
     expect(loan.isSettled).toBe(true);
   });
+
+  it('returns a loan of which no turn was sent between two looks, whatever the clock says', async () => {
+    const [loan, object] = [loanOf(2), new FakeObject()];
+    const slot = begun(loan, 'a');
+    await keepBorrowed(slot, object.stub);
+    loan.acknowledged(loan.turn(false, 0));
+    await keepBorrowed(slot, object.stub);
+    expect(object.told).toEqual([]);
+    vi.setSystemTime(-2_000);
+    await keepBorrowed(slot, object.stub);
+    expect(object.told).toEqual(['last: a']);
+  });
 });

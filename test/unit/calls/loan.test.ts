@@ -144,7 +144,10 @@ describe('a loan', () => {
   });
 
   it('grants what the object would have granted, for a time within which it looks after the slot', () => {
-    const { grant } = begun(loanOf(1), 'a', 7);
+    const loan = loanOf(2);
+    expect(begun(loan, 'first', 7).grant.leaseMs).toBe(6_000);
+    loan.acknowledged(loan.turn(false, 7));
+    const { grant } = begun(loan, 'a', 7);
     expect(grant).toMatchObject({
       endpoint: 'e1',
       waitedMs: 0,
@@ -152,5 +155,15 @@ describe('a loan', () => {
       expiresAt: 30_007,
     });
     expect(grant.facts).toMatchObject({ app: 'app', runId: 'a', position: 0, attempts: 1 });
+  });
+
+  it('begins no call of an application whose clients report on runs, while it is told of it', () => {
+    const loan = loanOf(4);
+    const goesOn = true;
+    loan.acknowledged(loan.turn(false, 1), { goesOn, without: ['app'] });
+    expect(loan.begin(asked('a'), 2)).toBeUndefined();
+    expect(loan.wasFull).toBe(false);
+    loan.acknowledged(loan.turn(false, 3), { goesOn });
+    expect(loan.begin(asked('a'), 4)).toBeDefined();
   });
 });

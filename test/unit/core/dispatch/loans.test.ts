@@ -207,10 +207,12 @@ describe('a loan of which nothing is heard', () => {
     site.lend('a', 2);
     site.now = 1_000;
     site.step({ type: 'loan-renewed', loanId: 'a' });
-    site.now = site.dispatcher.loans.dueAt;
-    expect(site.now).toBe(1_000 + silenceMs / 2);
-    expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
-    site.now = site.dispatcher.loans.dueAt - 1;
+    for (let step = 1; step < 6; step += 1) {
+      site.now = site.dispatcher.loans.dueAt;
+      expect(site.now).toBe(1_000 + (step * silenceMs) / 6);
+      expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
+    }
+    site.now = 1_000 + silenceMs - 1;
     expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
     site.now += 1;
     expect(kinds(site.step({ type: 'tick' }))).toContain('loan-over a');
@@ -230,13 +232,42 @@ describe('a loan of which nothing is heard', () => {
     expect(site.slots).toMatchObject({ lent: 2 });
   });
 
+  it('loses a sixth of its time where the clock jumps ahead, whenever that is', () => {
+    const site = new Site(8, 6_000);
+    site.lend('a', 2);
+    site.step({ type: 'loan-renewed', loanId: 'a' });
+    for (; site.now < 2_000; site.step({ type: 'tick' })) site.now = site.dispatcher.loans.dueAt;
+    site.now = 3_600_000;
+    site.step({ type: 'tick' });
+    site.now += 1_000;
+    site.step({ type: 'tick' });
+    site.now += 1_000;
+    site.step({ type: 'tick' });
+    site.now += 999;
+    expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
+    site.now += 1;
+    expect(kinds(site.step({ type: 'tick' }))).toContain('loan-over a');
+  });
+
   it('does not last longer where the clock goes back', () => {
     const site = new Site(8);
     site.now = 3_600_000;
     site.lend('a', 2);
+    site.step({ type: 'loan-renewed', loanId: 'a' });
     site.now = 0;
     site.step({ type: 'tick' });
-    expect(site.dispatcher.loans.dueAt).toBe(15_000);
+    expect(site.dispatcher.loans.dueAt).toBe(5_000);
+  });
+
+  it('is over after 6 s where nothing has come from its isolate: the grant was lost', () => {
+    const site = new Site(8);
+    site.lend('a', 2);
+    for (; site.now < 5_000; site.step({ type: 'tick' })) site.now = site.dispatcher.loans.dueAt;
+    site.now = 5_999;
+    expect(kinds(site.step({ type: 'tick' }))).not.toContain('loan-over a');
+    site.now = 6_000;
+    expect(kinds(site.step({ type: 'tick' }))).toContain('loan-over a');
+    expect(site.slots).toMatchObject({ free: 8, lent: 0, inFlight: 0 });
   });
 });
 

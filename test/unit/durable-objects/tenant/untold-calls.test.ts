@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { UntoldCalls } from '../../../../durable-objects/tenant/untold-calls.ts';
+
+/** Loans that are lent: true where a turn is open. */
+function asking(turns: Record<string, boolean>) {
+  const answered: string[] = [];
+  const ask = (id: string) => {
+    if (turns[id]) answered.push(id);
+    return turns[id] === true;
+  };
+  return { answered, calls: new UntoldCalls(() => ({ ids: Object.keys(turns), ask })) };
+}
+
+async function isDone(promise: Promise<boolean>): Promise<boolean | undefined> {
+  let done: boolean | undefined;
+  void promise.then((all) => {
+    done = all;
+  });
+  await vi.advanceTimersByTimeAsync(0);
+  return done;
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('what isolates have not told', () => {
+  it('is told at once where nothing is lent', async () => {
+    expect(await asking({}).calls.told()).toBe(true);
+  });
+
+  it('is told with the turn that follows an answer: an open one is answered', async () => {
+    const { answered, calls } = asking({ a: true });
+    const told = calls.told();
+    expect(await isDone(told)).toBeUndefined();
+    expect(answered).toEqual(['a']);
+    expect(calls.came('a')).toBe(false);
+    expect(await isDone(told)).toBe(true);
+  });
+
+  it('is not told with a turn that was on its way, which is answered at once', async () => {
+    const { calls } = asking({ a: false });
+    const told = calls.told();
+    await isDone(told);
+    expect(calls.came('a')).toBe(true);
+    expect(await isDone(told)).toBeUndefined();
+    expect(calls.came('a')).toBe(false);
+    expect(await isDone(told)).toBe(true);
+  });
+
+  it('is told with the end of a loan, and not waited for longer than a second', async () => {
+    const { calls } = asking({ a: true, b: true });
+    const told = calls.told();
+    await isDone(told);
+    calls.over('a');
+    expect(await isDone(told)).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await isDone(told)).toBe(false);
+    expect(calls.came('b')).toBe(false);
+  });
+
+  it('is asked for once more by those who come meanwhile, together', async () => {
+    const { answered, calls } = asking({ a: true });
+    const first = calls.told();
+    await isDone(first);
+    const others = [calls.told(), calls.told()];
+    expect(others[0]).toBe(others[1]);
+    calls.came('a');
+    expect(await isDone(first)).toBe(true);
+    expect(answered).toEqual(['a', 'a']);
+    calls.came('a');
+    expect(await Promise.all(others)).toEqual([true, true]);
+  });
+});
