@@ -3,7 +3,7 @@
  * to Anthropic's form, and every response gets a `request-id`. The conversion is in
  * `apis/anthropic-error.ts`.
  */
-import type { Context } from 'hono';
+import type { Context, Next } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { toAnthropicError } from '../apis/anthropic-error.ts';
 import type { AppEnv } from '../auth/app-env.ts';
@@ -18,9 +18,12 @@ export function speaksAnthropic(c: Context<AppEnv>): boolean {
   return /^\/v1\/models(\/|$)/.test(c.req.path) && c.req.header('anthropic-version') !== undefined;
 }
 
-export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
+export const anthropicForm = createMiddleware<AppEnv>((c, next) =>
+  speaksAnthropic(c) ? answerInForm(c, next) : next(),
+);
+
+async function answerInForm(c: Context<AppEnv>, next: Next): Promise<void> {
   await next();
-  if (!speaksAnthropic(c)) return;
   const requestId = c.get('requestId');
   const { status, headers } = c.res;
   // Bytes that nobody could read pass as they are.
@@ -36,4 +39,4 @@ export const anthropicForm = createMiddleware<AppEnv>(async (c, next) => {
     c.res = new Response(body, { status, headers: kept });
   }
   c.res.headers.set('request-id', requestId);
-});
+}

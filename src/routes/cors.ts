@@ -3,7 +3,7 @@
  * CORS headers, for origins that a tenant allows (`cors.origins`). Credentials of the browser are
  * never asked for: the key is in a header that the page sets.
  */
-import type { Context } from 'hono';
+import type { Context, Next } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { AppEnv } from '../auth/app-env.ts';
 import { KEY_HEADERS } from '../auth/key-headers.ts';
@@ -17,9 +17,16 @@ import { METHODS } from '../http/methods.ts';
 const MAX_AGE_S = 600;
 const MAX_HEADERS_CHARS = 4_096;
 
-export const cors = createMiddleware<AppEnv>(async (c, next) => {
+export const cors = createMiddleware<AppEnv>((c, next) => {
   const origin = c.get('headers').get('origin');
-  if (origin === null) return next();
+  return origin === null ? next() : answerBrowser(c, next, origin);
+});
+
+async function answerBrowser(
+  c: Context<AppEnv>,
+  next: Next,
+  origin: string,
+): Promise<Response | undefined> {
   if (isPreflight(c)) return preflight(c, origin);
   await next();
   const loaded = c.get('tenant') as LoadedTenant | undefined;
@@ -27,12 +34,13 @@ export const cors = createMiddleware<AppEnv>(async (c, next) => {
   const isAllowed = loaded
     ? allowsOrigin(loaded.config.cors.origins, origin)
     : await isAnyonesOrigin(c.env.TENANTS, origin);
-  if (!isAllowed) return;
+  if (!isAllowed) return undefined;
   const { headers } = c.res;
   headers.set('access-control-allow-origin', origin);
   headers.set('access-control-expose-headers', '*');
   headers.append('vary', 'Origin');
-});
+  return undefined;
+}
 
 /** A browser asks whether it may send a request; a client that asks a tool for OPTIONS has a key. */
 function isPreflight(c: Context<AppEnv>): boolean {

@@ -9,10 +9,10 @@ import { errorResponse } from '../http/errors.ts';
 import type { HeaderReader } from '../http/held-headers.ts';
 
 /** Middleware of the paths that speak an API; a tool's own request is passed on without an upgrade. */
-export const refuseWebSockets = createMiddleware<AppEnv>(async (c, next) => {
+export const refuseWebSockets = createMiddleware<AppEnv>((c, next) => {
   if (!asksForWebSocket(c.get('headers')) || c.req.path.startsWith('/v1/backends/')) return next();
   const message = 'There are no WebSockets here: call the same path by HTTP, with a POST.';
-  return errorResponse({ code: 'no_websockets', message });
+  return Promise.resolve(errorResponse({ code: 'no_websockets', message }));
 });
 
 /** True where one of the protocols that are asked for is WebSocket, in any case (RFC 9110, 7.8). */
