@@ -29,7 +29,7 @@ export interface EarlyWaits {
  * Answers the call with `act`, which is given what the call must report to; early where its backend
  * is configured so. A call that runs for a job, and a client that wants no comments, wait in silence.
  */
-export async function answerInTime(
+export function answerInTime(
   c: Context<AppEnv>,
   plan: CallPlan,
   act: (early: EarlyAnswer | undefined) => Promise<Response>,

@@ -30,15 +30,23 @@ export interface IdempotentCall {
 }
 
 /** Makes the call, unless its key shows that it was made or is being made. */
-export async function runIdempotent(
+export function runIdempotent(
   c: Context<AppEnv>,
   call: IdempotentCall,
   act: () => Promise<Response>,
 ): Promise<Response> {
-  const idempotencyKey = c.req.header('idempotency-key');
+  const idempotencyKey = c.get('headers').get('idempotency-key');
   const { method } = c.req.raw;
-  if (idempotencyKey === undefined || call.streams || method === 'GET' || method === 'HEAD')
-    return act();
+  const isKept = idempotencyKey !== null && !call.streams && method !== 'GET' && method !== 'HEAD';
+  return isKept ? runUnderKey(c, idempotencyKey, call, act) : act();
+}
+
+async function runUnderKey(
+  c: Context<AppEnv>,
+  idempotencyKey: string,
+  call: IdempotentCall,
+  act: () => Promise<Response>,
+): Promise<Response> {
   const headers = { 'x-request-id': c.get('requestId') };
   if (!/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
     const message = 'Expected 1 to 255 printable characters.';
