@@ -219,7 +219,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
    */
   async runEvent(event: RunEvent, version: number, opens = true): Promise<boolean> {
     await this.#settings.adoptFromKv(version);
-    await this.#lent.reported(event.runId);
+    await this.#lent.callsKnown();
     const isKnown = this.#dispatcher?.register.runs.has(event.runId) ?? false;
     if (isKnown || opens) await this.#loop.step([event]);
     return isKnown;
@@ -227,7 +227,7 @@ export class TenantObject extends DurableObject<Env> implements TenantApi {
 
   /** Applies what a client reports of its run, and charges it to its API key. */
   async reportRun(report: RunReport): Promise<RunReportAnswer> {
-    await this.#lent.reported(report.event.runId, report.keyId);
+    await this.#lent.callsKnown();
     const answer = await this.#keyRequests.reportRun(report);
     if (answer.status === 'refused') this.#metrics.refused(report.keyId, answer.code);
     return answer;

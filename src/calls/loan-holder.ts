@@ -15,9 +15,9 @@ export async function holdLoan(loan: Loan, stub: () => TenantApi): Promise<void>
   try {
     while (loan.isOpen && Date.now() - since < LONGEST_HOLD_MS) {
       const sent = loan.turn(false, Date.now());
-      const word = await stub().loanTurn(sent.turn);
-      loan.acknowledged(sent, word);
-      if (!word.goesOn || loan.takeUnused(Date.now())) break;
+      const { goesOn } = await stub().loanTurn(sent.turn);
+      loan.acknowledged(sent);
+      if (!goesOn || loan.takeUnused(Date.now())) break;
     }
   } catch {
     // The object restarted, and has the loan from its storage.
@@ -31,7 +31,7 @@ export async function holdLoan(loan: Loan, stub: () => TenantApi): Promise<void>
  * turn. Never rejects.
  */
 export async function settleLoan(loan: Loan, stub: () => TenantApi): Promise<void> {
-  while (!loan.isSettled || loan.hasNews) {
+  while (!loan.isSettled || loan.news.hasNews) {
     // Each attempt tells what is so now: of a call that ended since, no older news may come later.
     const sent = await reliably(stub, async (object) => {
       const turn = loan.turn(true, Date.now());
@@ -66,7 +66,7 @@ export async function settleOverdue(loan: Loan, stub: () => TenantApi): Promise<
 
 async function tell(slot: BorrowedSlot, stub: () => TenantApi): Promise<void> {
   const sent = await reliably(stub, async (object) => {
-    const turn = slot.loan.turnOf(slot, Date.now());
+    const turn = slot.loan.news.turnOf(slot.entry, Date.now());
     await object.loanTurn(turn.turn);
     return turn;
   });
