@@ -8,7 +8,7 @@ import type { LoanEffect } from '../../src/core/dispatch/loan-events.ts';
 import type { EnqueueRequest, Grant, LoanOffer } from '../../src/protocol/admission.ts';
 import { type LoanTurn, type LoanWord, TURN_MS } from '../../src/protocol/loans.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
-import { BorrowedCalls, type BorrowedCallsContext } from './borrowed-calls.ts';
+import { type BorrowedCallsContext, toldEvents } from './borrowed-calls.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import type { EffectRunner } from './effect-runner.ts';
 import { UntoldCalls } from './untold-calls.ts';
@@ -27,16 +27,11 @@ export class LentSlots {
   readonly #context: LentSlotsContext;
   /** Answers the turn that is open, by loan: false where the loan does not go on. */
   readonly #turns = new Map<string, (goesOn: boolean) => void>();
-  readonly #calls: BorrowedCalls;
   readonly #untold: UntoldCalls;
 
   constructor(context: LentSlotsContext) {
     this.#context = context;
-    this.#calls = new BorrowedCalls(context);
-    this.#untold = new UntoldCalls(
-      () => context.loop.dispatcher?.loans.ids ?? [],
-      (loanId) => this.#answer(loanId, true),
-    );
+    this.#untold = new UntoldCalls(() => context.loop.dispatcher?.loans.ids ?? [], this.#turns);
   }
 
   /** Lends slots of the endpoint that a call was granted, where its isolate wants some. */
@@ -80,11 +75,11 @@ export class LentSlots {
     const { loop, store } = this.#context;
     const { loanId, isLast, number, holdMs = TURN_MS } = turn;
     // An isolate has one turn at a time: a turn that is still open is one that it gave up.
-    this.#answer(loanId, false);
+    this.#turns.get(loanId)?.(false);
     const { dispatcher } = loop;
     if (!dispatcher) return { goesOn: false };
     const heard = isLast ? 'loan-returned' : 'loan-renewed';
-    const told = this.#calls.told(dispatcher, turn);
+    const told = toldEvents(this.#context, dispatcher, turn);
     if (number !== undefined) store.loans.took(loanId, number);
     await loop.steps([...told, [{ type: heard, loanId }]]);
     // The isolate asks again.
@@ -104,27 +99,20 @@ export class LentSlots {
     for (const turn of turns) {
       const { dispatcher } = loop;
       if (!dispatcher) return;
-      const told = this.#calls.told(dispatcher, turn);
+      const told = toldEvents(this.#context, dispatcher, turn);
       if (told.length > 0) await loop.steps(told);
     }
   }
 
   /** A loan is recalled, or nothing was heard of it for too long. */
   ends({ type, loanId }: LoanEnd): void {
-    this.#answer(loanId, false);
+    this.#turns.get(loanId)?.(false);
     if (type === 'loan-over') this.#over(loanId);
   }
 
   /** Resolves when every call on lent slots is known, or cannot be waited for. */
   callsKnown(): Promise<void> {
     return this.#untold.told();
-  }
-
-  /** Answers the open turn of a loan, if there is one. */
-  #answer(loanId: string, goesOn: boolean): boolean {
-    const answer = this.#turns.get(loanId);
-    answer?.(goesOn);
-    return answer !== undefined;
   }
 
   /**

@@ -7,19 +7,22 @@
 /** Longest wait for an isolate, ms: one that has died tells nothing. */
 const LONGEST_MS = 1_000;
 
+/** What answers the open turn of a loan: whether that goes on. */
+export type OpenTurns = ReadonlyMap<string, (goesOn: boolean) => void>;
+
 export class UntoldCalls {
   readonly #ids: () => Iterable<string>;
-  readonly #answer: (loanId: string) => boolean;
+  readonly #turns: OpenTurns;
   /** Loans that are to tell; true once their turn was answered for that. */
   readonly #wanted = new Map<string, boolean>();
   #end = () => {};
   #round: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
-  /** `ids`: the loans that there are. `answer`: answers the open turn of one; false where none is open. */
-  constructor(ids: () => Iterable<string>, answer: (loanId: string) => boolean) {
+  /** `ids`: the loans that there are. */
+  constructor(ids: () => Iterable<string>, turns: OpenTurns) {
     this.#ids = ids;
-    this.#answer = answer;
+    this.#turns = turns;
   }
 
   /** Resolves when all that has happened so far is known, or cannot be waited for. */
@@ -46,7 +49,11 @@ export class UntoldCalls {
     this.#round = this.#next;
     this.#next = undefined;
     this.#wanted.clear();
-    for (const id of this.#ids()) this.#wanted.set(id, this.#answer(id));
+    for (const id of this.#ids()) {
+      const answer = this.#turns.get(id);
+      answer?.(true);
+      this.#wanted.set(id, !!answer);
+    }
     if (this.#wanted.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#end = resolve;

@@ -46,7 +46,7 @@ export async function settleLoan(loan: Loan, stub: () => TenantApi): Promise<voi
 /** A call on a borrowed slot is over; mostly that is told in the holder's next turn. */
 export async function endBorrowed(slot: BorrowedSlot, stub: () => TenantApi): Promise<void> {
   if (slot.loan.isSettled) await tell(slot, stub);
-  else await settleOverdue(slot.loan, stub);
+  else if (slot.loan.isOverdue(Date.now())) await settleLoan(slot.loan, stub);
 }
 
 /**
@@ -57,11 +57,6 @@ export async function keepBorrowed(slot: BorrowedSlot, stub: () => TenantApi): P
   const { loan } = slot;
   if (slot.isUnheld(Date.now())) await settleLoan(loan, stub);
   else if (loan.isSettled && !slot.isKnown) await tell(slot, stub);
-}
-
-/** Settles a loan whose holder has gone. */
-export async function settleOverdue(loan: Loan, stub: () => TenantApi): Promise<void> {
-  if (loan.isOverdue(Date.now())) await settleLoan(loan, stub);
 }
 
 async function tell(slot: BorrowedSlot, stub: () => TenantApi): Promise<void> {

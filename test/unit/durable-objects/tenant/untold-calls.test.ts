@@ -4,11 +4,9 @@ import { UntoldCalls } from '../../../../durable-objects/tenant/untold-calls.ts'
 /** Loans that are lent: true where a turn is open. */
 function asking(turns: Record<string, boolean>) {
   const answered: string[] = [];
-  const ask = (id: string) => {
-    if (turns[id]) answered.push(id);
-    return turns[id] === true;
-  };
-  return { answered, calls: new UntoldCalls(() => Object.keys(turns), ask) };
+  const open = Object.entries(turns).filter(([, isOpen]) => isOpen);
+  const answers = new Map(open.map(([id]) => [id, () => void answered.push(id)]));
+  return { answered, calls: new UntoldCalls(() => Object.keys(turns), answers) };
 }
 
 async function isDone(promise: Promise<void>): Promise<boolean> {
