@@ -113,4 +113,40 @@ describe('a loan', () => {
       }
     }),
   );
+
+  it('whose holder has gone untold is not over at once where the clock of the object jumps', () =>
+    inLoanWorld(async (world) => {
+      await burst(world, 15, 5);
+      await world.pass(40);
+      const calls = [0, 1, 2].map(() => world.submit(world.isolate(0), { takesMs: 20_000 }));
+      expect(calls.some(({ isBorrowed }) => isBorrowed)).toBe(true);
+      const holder = world.pickHolder(0);
+      if (!holder) throw new Error('nobody holds a loan');
+      world.die(holder, true);
+      world.jump(3_600_000);
+      for (let i = 0; i < 24; i += 1) {
+        world.submit(world.isolate(1), { takesMs: 10_000, isPlain: true });
+        await world.pass(200);
+        world.reference.check();
+      }
+    }));
+
+  it('whose grant is lost is over after 6 s', () =>
+    inLoanWorld(async (world) => {
+      await world.owner.configure({ ...world.settings, leaseMs: 9_000 });
+      await world.pass(100);
+      world.reference.isCalm = false;
+      world.reference.counts.isExact = false;
+      for (let i = 0; i < 60 && loans(world) === 0; i += 1) {
+        world.isolate(0).link.losing = 1;
+        world.submit(world.isolate(0), { takesMs: 5 });
+        await world.pass(3);
+      }
+      expect(loans(world)).toBe(1);
+      world.isolate(0).link.losing = 0;
+      await world.pass(5_800);
+      expect(loans(world)).toBe(1);
+      await world.pass(400);
+      expect(loans(world)).toBe(0);
+    }));
 });
