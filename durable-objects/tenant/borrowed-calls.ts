@@ -23,84 +23,87 @@ interface Happened {
   readonly event: DispatchEvent;
 }
 
-export class BorrowedCalls {
-  readonly #context: BorrowedCallsContext;
-
-  constructor(context: BorrowedCallsContext) {
-    this.#context = context;
-  }
-
-  /**
-   * What happened to the calls, in the order in which it did, in groups of the same kind: calls of a run
-   * that ran beside each other must be seen so.
-   */
-  told(dispatcher: Dispatcher, turn: LoanTurn): DispatchEvent[][] {
-    const now = Date.now();
-    const { loanId, endpoint, calls, sentAt = now } = turn;
-    const { accounting } = this.#context;
-    const isNew = this.#isNew(turn);
-    // Another clock tells how long ago something was; where it jumped meanwhile, not even that.
-    const lentAt = dispatcher.loans.lentAt(loanId);
-    const told = (at: number) => Math.min(now, Math.max(lentAt, now - (sentAt - at)));
-    const happened: Happened[] = [];
-    for (const { request, at, ended } of calls) {
-      const { callId } = request.call;
-      // An answer that was lost made the isolate tell of it again.
-      if (accounting.log.isOver(callId)) continue;
-      const known = dispatcher.call(callId);
-      const beganAt = known?.lease?.grantedAt ?? told(at);
-      if (!known) {
-        if (!isNew(ended)) continue;
-        const call = this.#opened(dispatcher, request, beganAt);
-        if (!call) continue;
-        const onLoan = { loanId, endpoint, at: beganAt };
-        happened.push({ at: beganAt, event: { type: 'submitted', call, onLoan } });
-      }
-      if (!ended) continue;
-      const endedAt = Math.min(Math.max(told(ended.at), beganAt), now);
-      const { result } = ended;
-      if (result) accounting.ended(callId, result, endedAt);
-      else accounting.cancelled(callId, true, endedAt);
-      const event: DispatchEvent = result
-        ? { type: 'ended', callId, result, at: endedAt }
-        : { type: 'cancelled', callId, at: endedAt };
-      happened.push({ at: endedAt, event });
+/**
+ * What happened to the calls, in the order in which it did, in groups of the same kind: calls of a run
+ * that ran beside each other must be seen so.
+ */
+export function toldEvents(
+  context: BorrowedCallsContext,
+  dispatcher: Dispatcher,
+  turn: LoanTurn,
+): DispatchEvent[][] {
+  const now = Date.now();
+  const { loanId, endpoint, calls, sentAt = now } = turn;
+  const { accounting } = context;
+  const isNew = newOf(context, turn);
+  // Another clock tells how long ago something was; where it jumped meanwhile, not even that.
+  const lentAt = dispatcher.loans.lentAt(loanId);
+  const told = (at: number) => Math.min(now, Math.max(lentAt, now - (sentAt - at)));
+  const happened: Happened[] = [];
+  for (const { request, at, ended } of calls) {
+    const { callId } = request.call;
+    // An answer that was lost made the isolate tell of it again.
+    if (accounting.log.isOver(callId)) continue;
+    const known = dispatcher.call(callId);
+    const beganAt = known?.lease?.grantedAt ?? told(at);
+    if (!known) {
+      if (!isNew(ended)) continue;
+      const call = opened(context, dispatcher, request, beganAt);
+      if (!call) continue;
+      const onLoan = { loanId, endpoint, at: beganAt };
+      happened.push({ at: beganAt, event: { type: 'submitted', call, onLoan } });
     }
-    // A stable sort: a call that took no time ends after it began.
-    happened.sort((a, b) => a.at - b.at);
-    return inGroups(happened);
+    if (!ended) continue;
+    const endedAt = Math.min(Math.max(told(ended.at), beganAt), now);
+    const { result } = ended;
+    if (result) accounting.ended(callId, result, endedAt);
+    else accounting.cancelled(callId, true, endedAt);
+    const event: DispatchEvent = result
+      ? { type: 'ended', callId, result, at: endedAt }
+      : { type: 'cancelled', callId, at: endedAt };
+    happened.push({ at: endedAt, event });
   }
+  // A stable sort: a call that took no time ends after it began.
+  happened.sort((a, b) => a.at - b.at);
+  return inGroups(happened);
+}
 
-  /**
-   * Whether a call is to be taken that is not known. It may be one that was told of before and has
-   * ended: an answer that is lost, as all are when the object dies, makes the isolate tell of it again.
-   * What was learned of the turns that are stored is stored as well.
-   */
-  #isNew({ loanId, number }: LoanTurn): (ended: BorrowedEnd | undefined) => boolean {
-    const last = this.#context.store.loans.lastTurn(loanId);
-    // Nothing is known of the loan: what runs needs its slot, and what has ended may be known.
-    if (last === undefined) return (ended) => ended === undefined;
-    if (number !== undefined && number < last) return () => false;
-    const hasForgotten = this.#context.store.loans.isRestored(loanId);
-    return (ended) => {
-      if (!ended) return true;
-      if (hasForgotten && ended.isRepeated) return false;
-      return (ended.turn ?? number ?? Infinity) > last;
-    };
-  }
+/**
+ * Whether a call is to be taken that is not known. It may be one that was told of before and has
+ * ended: an answer that is lost, as all are when the object dies, makes the isolate tell of it again.
+ * What was learned of the turns that are stored is stored as well.
+ */
+function newOf(
+  { store: { loans } }: BorrowedCallsContext,
+  { loanId, number }: LoanTurn,
+): (ended: BorrowedEnd | undefined) => boolean {
+  const last = loans.lastTurn(loanId);
+  // Nothing is known of the loan: what runs needs its slot, and what has ended may be known.
+  if (last === undefined) return (ended) => ended === undefined;
+  if (number !== undefined && number < last) return () => false;
+  const hasForgotten = loans.isRestored(loanId);
+  return (ended) => {
+    if (!ended) return true;
+    if (hasForgotten && ended.isRepeated) return false;
+    return (ended.turn ?? number ?? Infinity) > last;
+  };
+}
 
-  /** Opens the call's entry in the log; undefined where there is no configuration. */
-  #opened(dispatcher: Dispatcher, request: EnqueueRequest, at: number): CallRequest | undefined {
-    const { settings, accounting } = this.#context;
-    const { config } = settings;
-    if (!config) return undefined;
-    const permission = permitted(request, config, dispatcher.register);
-    // Where the configuration has changed since it began, the call runs all the same, and has a slot.
-    const asked = 'status' in permission ? request.call : permission.call;
-    const call = { ...asked, keyId: request.keyId };
-    accounting.charge({ ...request, call }, at);
-    return call;
-  }
+/** Opens the call's entry in the log; undefined where there is no configuration. */
+function opened(
+  { settings, accounting }: BorrowedCallsContext,
+  dispatcher: Dispatcher,
+  request: EnqueueRequest,
+  at: number,
+): CallRequest | undefined {
+  const { config } = settings;
+  if (!config) return undefined;
+  const permission = permitted(request, config, dispatcher.register);
+  // Where the configuration has changed since it began, the call runs all the same, and has a slot.
+  const asked = 'status' in permission ? request.call : permission.call;
+  const call = { ...asked, keyId: request.keyId };
+  accounting.charge({ ...request, call }, at);
+  return call;
 }
 
 /** Events of the same kind that follow each other are one group. */

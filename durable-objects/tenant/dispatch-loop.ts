@@ -154,10 +154,8 @@ export class DispatchLoop {
       const noBackends = { ...toDispatcherConfig(config), backends: {} };
       await this.step([{ type: 'configured', config: noBackends }]);
     }
-    // The ends of calls that run are of no interest: nobody is to be waited for.
-    for (const backend of this.#dispatcher?.backends.values() ?? []) {
-      for (const { request } of backend.runningCalls()) waiters.delete(request.callId);
-    }
+    // Whoever waits was refused, and nobody is waited for.
+    waiters.clear();
     this.#dispatcher = undefined;
     pending.clear();
   }

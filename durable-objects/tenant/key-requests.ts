@@ -78,7 +78,7 @@ export class KeyRequests {
   async runEvent(event: RunEvent, version: number, opens: boolean): Promise<boolean> {
     const { settings, lent, loop } = this.#context;
     await settings.adoptFromKv(version);
-    await lent.reported(event.runId);
+    await lent.callsKnown();
     const isKnown = loop.dispatcher?.register.runs.has(event.runId) ?? false;
     if (isKnown || opens) await loop.step([event]);
     return isKnown;
@@ -86,7 +86,7 @@ export class KeyRequests {
 
   /** The same, charged to its API key. */
   async reportRun(report: RunReport): Promise<RunReportAnswer> {
-    await this.#context.lent.reported(report.event.runId, report.keyId);
+    await this.#context.lent.callsKnown();
     return this.#counted(report.keyId, await this.#report(report));
   }
 

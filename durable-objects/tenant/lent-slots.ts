@@ -3,17 +3,14 @@
  * isolate tells of its calls, and answers its turn when the slots are wanted back. Who may borrow how
  * much, and when slots are recalled, is decided in src/core/dispatch/loans.ts.
  */
-import { runIdFor } from '../../src/config/permissions.ts';
 import type { Effect } from '../../src/core/dispatch/dispatch-events.ts';
-import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { LoanEffect } from '../../src/core/dispatch/loan-events.ts';
 import type { EnqueueRequest, Grant, LoanOffer } from '../../src/protocol/admission.ts';
 import { type LoanTurn, type LoanWord, TURN_MS } from '../../src/protocol/loans.ts';
 import { logFailure } from '../../src/protocol/log-line.ts';
-import { BorrowedCalls, type BorrowedCallsContext } from './borrowed-calls.ts';
+import { type BorrowedCallsContext, toldEvents } from './borrowed-calls.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import type { EffectRunner } from './effect-runner.ts';
-import { ReportingApps } from './reporting-apps.ts';
 import { UntoldCalls } from './untold-calls.ts';
 
 /** Time after which leases that could not be stored are tried again, ms. */
@@ -30,16 +27,11 @@ export class LentSlots {
   readonly #context: LentSlotsContext;
   /** Answers the turn that is open, by loan: false where the loan does not go on. */
   readonly #turns = new Map<string, (goesOn: boolean) => void>();
-  /** Loans that are over and whose calls' leases could not be stored. */
-  readonly #unstored = new Set<string>();
-  readonly #calls: BorrowedCalls;
   readonly #untold: UntoldCalls;
-  readonly #reporting = new ReportingApps();
 
   constructor(context: LentSlotsContext) {
     this.#context = context;
-    this.#calls = new BorrowedCalls(context);
-    this.#untold = new UntoldCalls(() => this.#asked());
+    this.#untold = new UntoldCalls(() => context.loop.dispatcher?.loans.ids ?? [], this.#turns);
   }
 
   /** Lends slots of the endpoint that a call was granted, where its isolate wants some. */
@@ -47,7 +39,6 @@ export class LentSlots {
     const { store, settings, loop } = this.#context;
     const { borrows: slots, version, call } = request;
     if (slots === undefined || version !== settings.version) return undefined;
-    if (this.#reporting.names(Date.now()).includes(call.app)) return undefined;
     const loanId = crypto.randomUUID();
     const { backend } = call;
     const done = await loop.step([{ type: 'loan-asked', loanId, backend, endpoint, slots }]);
@@ -60,7 +51,7 @@ export class LentSlots {
       await loop.step([{ type: 'loan-returned', loanId }]);
       return undefined;
     }
-    return { loanId, slots: lent.slots, ...this.#without() };
+    return { loanId, slots: lent.slots };
   }
 
   /** Stores that a loan has grown, if it has. False where it is as it was. */
@@ -88,7 +79,7 @@ export class LentSlots {
     const { dispatcher } = loop;
     if (!dispatcher) return { goesOn: false };
     const heard = isLast ? 'loan-returned' : 'loan-renewed';
-    const told = this.#calls.told(dispatcher, turn);
+    const told = toldEvents(this.#context, dispatcher, turn);
     if (number !== undefined) store.loans.took(loanId, number);
     await loop.steps([...told, [{ type: heard, loanId }]]);
     // The isolate asks again.
@@ -96,7 +87,7 @@ export class LentSlots {
     const isWanted = this.#untold.came(loanId);
     if (isLast || !dispatcher.loans.goesOn(loanId)) return { goesOn: false };
     const goesOn = isWanted || (await this.#turnEnds(loanId, holdMs));
-    return { goesOn, ...this.#without() };
+    return { goesOn };
   }
 
   /**
@@ -108,7 +99,7 @@ export class LentSlots {
     for (const turn of turns) {
       const { dispatcher } = loop;
       if (!dispatcher) return;
-      const told = this.#calls.told(dispatcher, turn);
+      const told = toldEvents(this.#context, dispatcher, turn);
       if (told.length > 0) await loop.steps(told);
     }
   }
@@ -120,58 +111,8 @@ export class LentSlots {
   }
 
   /** Resolves when every call on lent slots is known, or cannot be waited for. */
-  async callsKnown(): Promise<void> {
-    await this.#untold.told();
-  }
-
-  /**
-   * The same for a client's report on its run, which is to find the run's calls. Those of its application
-   * do not borrow any more, so that a later report need not wait.
-   */
-  async reported(named: string, keyId?: string): Promise<void> {
-    const { config } = this.#context.settings;
-    const { dispatcher } = this.#context.loop;
-    if (!dispatcher || !config) return;
-    const runId = keyId === undefined ? named : runIdFor(config, keyId, named);
-    const appOf = () => dispatcher.register.named(runId)?.app;
-    const isFound = this.#isFound(dispatcher, runId, appOf());
-    if (!isFound) await this.#untold.told();
-    const app = appOf();
-    if (app === undefined) return;
-    this.#reporting.reported(app, Date.now());
-    if (!isFound && !this.#reporting.isSpread(app, Date.now())) void this.#spread(app);
-  }
-
-  /** True where no call of the run can be on a lent slot. */
-  #isFound({ backends }: Dispatcher, runId: string, app: string | undefined): boolean {
-    if (app === undefined || !this.#reporting.isSpread(app, Date.now())) return false;
-    for (const backend of backends.values()) {
-      for (const { run, lease } of backend.runningCalls()) {
-        if (run.id === runId && lease?.loanId !== undefined) return false;
-      }
-    }
-    return true;
-  }
-
-  async #spread(app: string): Promise<void> {
-    if (await this.#untold.told()) this.#reporting.spread(app);
-  }
-
-  /** Applications whose calls are to ask, for an isolate. */
-  #without(): Pick<LoanWord, 'without'> {
-    const without = this.#reporting.names(Date.now());
-    return without.length > 0 ? { without } : {};
-  }
-
-  /** The loans, which are to tell at once. */
-  #asked() {
-    const loans = this.#context.loop.dispatcher?.loans;
-    const ask = (loanId: string) => {
-      const answer = this.#turns.get(loanId);
-      answer?.(true);
-      return answer !== undefined;
-    };
-    return loans && { ids: loans.ids, ask };
+  callsKnown(): Promise<void> {
+    return this.#untold.told();
   }
 
   /**
@@ -185,7 +126,8 @@ export class LentSlots {
       isStored = effects.outlivesLoan(call) && isStored;
     }
     if (!isStored) {
-      this.#overLater(loanId);
+      // Its isolate may not ask again: it has died, or nothing was heard of it.
+      setTimeout(() => this.#over(loanId), STORE_AGAIN_MS);
       return false;
     }
     try {
@@ -196,16 +138,6 @@ export class LentSlots {
     }
     this.#untold.over(loanId);
     return true;
-  }
-
-  /** Tries again, as the isolate of the loan may not: it has died, or nothing was heard of it. */
-  #overLater(loanId: string): void {
-    if (this.#unstored.has(loanId)) return;
-    this.#unstored.add(loanId);
-    setTimeout(() => {
-      this.#unstored.delete(loanId);
-      this.#over(loanId);
-    }, STORE_AGAIN_MS);
   }
 
   /** Resolves when the turn of a loan is over: true where the loan goes on. */

@@ -7,28 +7,26 @@
 /** Longest wait for an isolate, ms: one that has died tells nothing. */
 const LONGEST_MS = 1_000;
 
-/** The loans, as they are asked. */
-export interface AskedLoans {
-  readonly ids: Iterable<string>;
-  /** Answers the open turn of a loan; false where none is open. */
-  ask(loanId: string): boolean;
-}
+/** What answers the open turn of a loan: whether that goes on. */
+export type OpenTurns = ReadonlyMap<string, (goesOn: boolean) => void>;
 
 export class UntoldCalls {
-  readonly #loans: () => AskedLoans | undefined;
+  readonly #ids: () => Iterable<string>;
+  readonly #turns: OpenTurns;
   /** Loans that are to tell; true once their turn was answered for that. */
   readonly #wanted = new Map<string, boolean>();
-  /** Ends the present round: true where every loan has told. */
-  #end: ((isAll: boolean) => void) | undefined;
-  #round: Promise<boolean> | undefined;
-  #next: Promise<boolean> | undefined;
+  #end = () => {};
+  #round: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
-  constructor(loans: () => AskedLoans | undefined) {
-    this.#loans = loans;
+  /** `ids`: the loans that there are. */
+  constructor(ids: () => Iterable<string>, turns: OpenTurns) {
+    this.#ids = ids;
+    this.#turns = turns;
   }
 
-  /** Resolves when all that has happened so far is known; false where not every isolate has told. */
-  told(): Promise<boolean> {
+  /** Resolves when all that has happened so far is known, or cannot be waited for. */
+  told(): Promise<void> {
     this.#next ??= this.#inTurn();
     return this.#next;
   }
@@ -36,35 +34,30 @@ export class UntoldCalls {
   /** A turn has come, and is taken. True where it is to be answered at once. */
   came(loanId: string): boolean {
     const wasAnswered = this.#wanted.get(loanId);
-    if (wasAnswered === undefined) return false;
     if (wasAnswered) this.over(loanId);
-    else this.#wanted.set(loanId, true);
-    return !wasAnswered;
+    else if (wasAnswered === false) this.#wanted.set(loanId, true);
+    return wasAnswered === false;
   }
 
   /** The loan has told all, or is over. */
   over(loanId: string): void {
-    if (this.#wanted.delete(loanId) && this.#wanted.size === 0) this.#end?.(true);
+    if (this.#wanted.delete(loanId) && this.#wanted.size === 0) this.#end();
   }
 
-  async #inTurn(): Promise<boolean> {
+  async #inTurn(): Promise<void> {
     await this.#round;
     this.#round = this.#next;
     this.#next = undefined;
-    return this.#ask();
-  }
-
-  async #ask(): Promise<boolean> {
-    const loans = this.#loans();
-    for (const id of loans?.ids ?? []) this.#wanted.set(id, false);
-    if (!loans || this.#wanted.size === 0) return true;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#end = resolve;
-    for (const id of [...this.#wanted.keys()]) if (loans.ask(id)) this.#wanted.set(id, true);
-    const timer = setTimeout(() => resolve(false), LONGEST_MS);
-    const isAll = await promise;
-    clearTimeout(timer);
     this.#wanted.clear();
-    return isAll;
+    for (const id of this.#ids()) {
+      const answer = this.#turns.get(id);
+      answer?.(true);
+      this.#wanted.set(id, !!answer);
+    }
+    if (this.#wanted.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#end = resolve;
+      setTimeout(resolve, LONGEST_MS);
+    });
   }
 }

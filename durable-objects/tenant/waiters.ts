@@ -92,6 +92,11 @@ export class Waiters {
     this.#waiters.delete(callId);
   }
 
+  /** Forgets all callers; those who wait have their answers. */
+  clear(): void {
+    this.#waiters.clear();
+  }
+
   #begin(callId: string, owner: object): void {
     const { promise, resolve, reject } = Promise.withResolvers<Grant | Refusal>();
     // It may be rejected before anybody waits for it.

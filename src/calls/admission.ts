@@ -146,7 +146,7 @@ export class Admission {
     this.#borrowed = undefined;
     await settleLoan(slot.loan, this.#stub);
     await keepBorrowed(slot, this.#stub);
-    slot.loan.leave(slot);
+    slot.loan.news.forget(slot.entry);
   }
 
   #endBorrowed(slot: BorrowedSlot, result: CallResult | undefined): Promise<void> {

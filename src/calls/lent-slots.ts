@@ -86,7 +86,7 @@ export class LentSlots {
   /** What the object has to know of the other calls of its run before it hears of the call. */
   untold({ call }: EnqueueRequest): LoanTurn[] {
     const now = Date.now();
-    return [this.#former, this.#loan].flatMap((loan) => loan?.untold(call, now) ?? []);
+    return [this.#former, this.#loan].flatMap((loan) => loan?.news.untold(call, now) ?? []);
   }
 
   /** A call has a slot, borrowed or not. */

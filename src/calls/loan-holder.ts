@@ -15,9 +15,9 @@ export async function holdLoan(loan: Loan, stub: () => TenantApi): Promise<void>
   try {
     while (loan.isOpen && Date.now() - since < LONGEST_HOLD_MS) {
       const sent = loan.turn(false, Date.now());
-      const word = await stub().loanTurn(sent.turn);
-      loan.acknowledged(sent, word);
-      if (!word.goesOn || loan.takeUnused(Date.now())) break;
+      const { goesOn } = await stub().loanTurn(sent.turn);
+      loan.acknowledged(sent);
+      if (!goesOn || loan.takeUnused(Date.now())) break;
     }
   } catch {
     // The object restarted, and has the loan from its storage.
@@ -31,7 +31,7 @@ export async function holdLoan(loan: Loan, stub: () => TenantApi): Promise<void>
  * turn. Never rejects.
  */
 export async function settleLoan(loan: Loan, stub: () => TenantApi): Promise<void> {
-  while (!loan.isSettled || loan.hasNews) {
+  while (!loan.isSettled || loan.news.hasNews) {
     // Each attempt tells what is so now: of a call that ended since, no older news may come later.
     const sent = await reliably(stub, async (object) => {
       const turn = loan.turn(true, Date.now());
@@ -46,7 +46,7 @@ export async function settleLoan(loan: Loan, stub: () => TenantApi): Promise<voi
 /** A call on a borrowed slot is over; mostly that is told in the holder's next turn. */
 export async function endBorrowed(slot: BorrowedSlot, stub: () => TenantApi): Promise<void> {
   if (slot.loan.isSettled) await tell(slot, stub);
-  else await settleOverdue(slot.loan, stub);
+  else if (slot.loan.isOverdue(Date.now())) await settleLoan(slot.loan, stub);
 }
 
 /**
@@ -59,14 +59,9 @@ export async function keepBorrowed(slot: BorrowedSlot, stub: () => TenantApi): P
   else if (loan.isSettled && !slot.isKnown) await tell(slot, stub);
 }
 
-/** Settles a loan whose holder has gone. */
-export async function settleOverdue(loan: Loan, stub: () => TenantApi): Promise<void> {
-  if (loan.isOverdue(Date.now())) await settleLoan(loan, stub);
-}
-
 async function tell(slot: BorrowedSlot, stub: () => TenantApi): Promise<void> {
   const sent = await reliably(stub, async (object) => {
-    const turn = slot.loan.turnOf(slot, Date.now());
+    const turn = slot.loan.news.turnOf(slot.entry, Date.now());
     await object.loanTurn(turn.turn);
     return turn;
   });

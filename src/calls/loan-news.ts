@@ -65,8 +65,8 @@ export class LoanNews {
       entries.push([entry, farthest(entry)]);
       calls.push(borrowedCall(entry));
     }
-    const number = this.turns;
-    return { turn: { ...this.#names, number, sentAt: now, calls, holdMs, isLast }, entries };
+    const turn = { ...this.#told(calls, isLast, now), number: this.turns, holdMs };
+    return { turn, entries };
   }
 
   /**
@@ -82,14 +82,17 @@ export class LoanNews {
       calls.push(borrowedCall(entry));
       if (ended) entry.ended = { ...ended, isRepeated: true };
     }
-    if (calls.length === 0) return undefined;
-    return { ...this.#names, sentAt: now, calls, isLast: false };
+    return calls.length === 0 ? undefined : this.#told(calls, false, now);
   }
 
   /** The turn of one call, after the loan was settled. */
   turnOf(entry: Entry, now: number): Sent {
-    const turn = { ...this.#names, sentAt: now, calls: [borrowedCall(entry)], isLast: true };
+    const turn = this.#told([borrowedCall(entry)], true, now);
     return { turn, entries: [[entry, farthest(entry)]] };
+  }
+
+  #told(calls: BorrowedCall[], isLast: boolean, sentAt: number): LoanTurn {
+    return { ...this.#names, sentAt, calls, isLast };
   }
 
   /** The object has taken a turn. */

@@ -3,8 +3,8 @@
  * object. What it has to tell of those calls is in loan-news.ts. Any request of the isolate may use it; it does no
  * I/O of its own, since a request cannot wait for what another one asked.
  */
-import type { CallRequest, CallResult, EnqueueRequest, Grant } from '../protocol/admission.ts';
-import { type LoanTurn, type LoanWord, TURN_MS } from '../protocol/loans.ts';
+import type { CallResult, EnqueueRequest, Grant } from '../protocol/admission.ts';
+import { TURN_MS } from '../protocol/loans.ts';
 import { borrowedGrant, type LoanTerms } from './borrowed-grant.ts';
 import { type Entry, LoanNews, type Sent } from './loan-news.ts';
 
@@ -28,11 +28,10 @@ const LEAST_TURN_MS = 20;
 /** Length of a loan's first turn, ms: how fast calls come is yet to be seen. */
 const FIRST_TURN_MS = 50;
 
-const NONE: readonly string[] = [];
-
 export class Loan {
   readonly #terms: LoanTerms;
-  readonly #news: LoanNews;
+  /** What is to be told of its calls. */
+  readonly news: LoanNews;
   /** Calls that run. */
   #running = 0;
   #mostRunning = 0;
@@ -49,14 +48,11 @@ export class Loan {
   #turnAt: number;
   /** The object has answered a turn. */
   #isHeard = false;
-  /** Applications whose calls have to ask. */
-  #without: readonly string[];
 
   constructor(terms: LoanTerms, now: number) {
     this.#terms = terms;
-    this.#news = new LoanNews({ loanId: terms.offer.loanId, endpoint: terms.grant.endpoint });
+    this.news = new LoanNews({ loanId: terms.offer.loanId, endpoint: terms.grant.endpoint });
     this.#slots = terms.offer.slots;
-    this.#without = terms.offer.without ?? NONE;
     this.#turnAt = now;
     this.#seenAt = now;
   }
@@ -99,13 +95,12 @@ export class Loan {
   begin(request: EnqueueRequest, now: number): BorrowedSlot | undefined {
     const { version } = this.#terms;
     if (!this.#isOpen || request.version !== version) return undefined;
-    if (this.#without.includes(request.call.app)) return undefined;
-    if (this.isOverdue(now) || this.#news.size >= MAX_CALLS) return undefined;
+    if (this.isOverdue(now) || this.news.size >= MAX_CALLS) return undefined;
     if (this.#running >= this.#slots) {
       this.#wasFull = true;
       return undefined;
     }
-    const entry = this.#news.add(request, now);
+    const entry = this.news.add(request, now);
     this.#running += 1;
     this.#begun += 1;
     this.#mostRunning = Math.max(this.#mostRunning, this.#running);
@@ -119,7 +114,7 @@ export class Loan {
     entry.ended = { at: now, ...(result ? { result } : {}) };
     this.#running -= 1;
     // It tells of its end itself.
-    if (this.#isSettled) this.#news.forget(entry);
+    if (this.#isSettled) this.news.forget(entry);
   }
 
   /** True where whoever holds the loan has not been heard of for long. */
@@ -128,40 +123,19 @@ export class Loan {
     return !this.#isSettled && Math.abs(now - this.#turnAt) > HEARD_WITHIN_MS;
   }
 
-  /** Turns that it has sent. */
-  get turns(): number {
-    return this.#news.turns;
-  }
-
   /** The next turn, or the last one: no call begins after that. */
   turn(isLast: boolean, now: number): Sent {
     if (isLast) this.#isOpen = false;
     const holdMs = this.#holdMs(now);
     this.#turnAt = now;
     this.#begunTold = this.#begun;
-    return this.#news.turn(isLast, holdMs, now);
+    return this.news.turn(isLast, holdMs, now);
   }
 
-  /** What the object may not know of the run to which a call belongs that it is asked for. */
-  untold(call: CallRequest, now: number): LoanTurn | undefined {
-    return this.#news.untold(call, now);
-  }
-
-  /** The turn of one call, after the loan was settled. */
-  turnOf({ entry }: BorrowedSlot, now: number): Sent {
-    return this.#news.turnOf(entry, now);
-  }
-
-  /** The call goes on as one of the object's own: nothing more is told of it here. */
-  leave({ entry }: BorrowedSlot): void {
-    this.#news.forget(entry);
-  }
-
-  /** The object has taken a turn. `word`: what it answered. */
-  acknowledged(sent: Sent, word?: LoanWord): void {
+  /** The object has taken a turn. */
+  acknowledged(sent: Sent): void {
     this.#isHeard = true;
-    this.#without = word?.without ?? NONE;
-    this.#news.acknowledged(sent);
+    this.news.acknowledged(sent);
     if (sent.turn.isLast) this.#isSettled = true;
   }
 
@@ -169,12 +143,7 @@ export class Loan {
   givenUp(): void {
     this.#isOpen = false;
     this.#isSettled = true;
-    this.#news.givenUp();
-  }
-
-  /** True where a call has ended of which the object was not told. */
-  get hasNews(): boolean {
-    return this.#news.hasNews;
+    this.news.givenUp();
   }
 
   /** True where it should be returned: for half a second, few of its slots were used. */
@@ -188,7 +157,7 @@ export class Loan {
 
   /** How long the next turn is to be held, by how fast calls came during the last one, ms. */
   #holdMs(now: number): number {
-    if (this.turns === 0) return FIRST_TURN_MS;
+    if (this.news.turns === 0) return FIRST_TURN_MS;
     const begun = this.#begun - this.#begunTold;
     const eachMs = (now - this.#turnAt) / begun;
     return begun === 0
@@ -221,7 +190,8 @@ export class BorrowedSlot {
    * clock, or not since the last look, as a clock may go back.
    */
   isUnheld(now: number): boolean {
-    const { isSettled, turns } = this.loan;
+    const { isSettled, news } = this.loan;
+    const { turns } = news;
     const isIdle = !isSettled && turns === this.#turnsSeen;
     this.#turnsSeen = turns;
     return isIdle || this.loan.isOverdue(now);

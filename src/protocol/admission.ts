@@ -71,8 +71,6 @@ export interface Grant {
 export interface LoanOffer {
   readonly loanId: string;
   readonly slots: number;
-  /** Applications whose calls are to ask all the same. */
-  readonly without?: readonly string[];
 }
 
 export type RefusedCode =

@@ -52,6 +52,4 @@ export interface LoanTurn {
 export interface LoanWord {
   /** False where the loan is recalled or unknown: the isolate is to begin no more calls. */
   readonly goesOn: boolean;
-  /** Applications whose calls are to ask from now on, as their clients report on runs. */
-  readonly without?: readonly string[];
 }

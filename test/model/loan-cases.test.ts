@@ -78,22 +78,17 @@ describe('a loan', () => {
       expect(world.reference.borrowed).toBeGreaterThan(280);
     }));
 
-  it('serves other applications than those whose clients report on their runs', () =>
+  it('goes on while clients report that their runs are over', () =>
     inLoanWorld(async (world) => {
       await burst(world, 12, 5);
-      const borrowed = { reports: 0, other: 0 };
       for (let i = 0; i < 100; i += 1) {
-        const [app, name] =
-          i % 2 === 0 ? (['reports', `r${i}`] as const) : (['other', `o${i}`] as const);
-        const call = world.submit(world.isolate(0), { takesMs: 15, app, runId: name });
+        world.submit(world.isolate(0), { takesMs: 15, runId: `r${i}` });
         await world.pass(20);
-        if (call.isBorrowed) borrowed[app] += 1;
-        if (app === 'reports') void world.owner.finish(name);
+        void world.owner.finish(`r${i}`);
         await world.pass(5);
       }
       expect(loans(world)).toBe(1);
-      expect(borrowed.reports).toBe(1);
-      expect(borrowed.other).toBeGreaterThan(45);
+      expect(world.reference.borrowed).toBeGreaterThan(90);
     }));
 
   it.each<[string, number, number, (world: LoanWorld) => unknown]>([
@@ -118,4 +113,40 @@ describe('a loan', () => {
       }
     }),
   );
+
+  it('whose holder has gone untold is not over at once where the clock of the object jumps', () =>
+    inLoanWorld(async (world) => {
+      await burst(world, 15, 5);
+      await world.pass(40);
+      const calls = [0, 1, 2].map(() => world.submit(world.isolate(0), { takesMs: 20_000 }));
+      expect(calls.some(({ isBorrowed }) => isBorrowed)).toBe(true);
+      const holder = world.pickHolder(0);
+      if (!holder) throw new Error('nobody holds a loan');
+      world.die(holder, true);
+      world.jump(3_600_000);
+      for (let i = 0; i < 24; i += 1) {
+        world.submit(world.isolate(1), { takesMs: 10_000, isPlain: true });
+        await world.pass(200);
+        world.reference.check();
+      }
+    }));
+
+  it('whose grant is lost is over after 6 s', () =>
+    inLoanWorld(async (world) => {
+      await world.owner.configure({ ...world.settings, leaseMs: 9_000 });
+      await world.pass(100);
+      world.reference.isCalm = false;
+      world.reference.counts.isExact = false;
+      for (let i = 0; i < 60 && loans(world) === 0; i += 1) {
+        world.isolate(0).link.losing = 1;
+        world.submit(world.isolate(0), { takesMs: 5 });
+        await world.pass(3);
+      }
+      expect(loans(world)).toBe(1);
+      world.isolate(0).link.losing = 0;
+      await world.pass(5_800);
+      expect(loans(world)).toBe(1);
+      await world.pass(400);
+      expect(loans(world)).toBe(0);
+    }));
 });

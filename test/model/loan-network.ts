@@ -60,8 +60,8 @@ export class LoanNetwork {
   readonly host: ObjectHost;
   /** The process of the object dies in the next event before its writes are durable. */
   dyingNext = false;
-  /** The last turns that were sent, for sending them again. */
-  readonly turns: LoanTurn[] = [];
+  /** The last turns that arrived at the present object, which may come a second time. */
+  turns: LoanTurn[] = [];
   /** A turn was answered, or its answer got lost. */
   onTurn: (turn: LoanTurn, handling: Handling, goesOn: boolean | undefined) => void = () => {};
   /** A turn is sent. */
@@ -75,6 +75,7 @@ export class LoanNetwork {
   readonly #handled = new AsyncLocalStorage<Handling>();
   readonly #open = new Set<{ readonly incarnation: number; readonly cut: () => void }>();
   #plans: Plan[] = [];
+  #incarnation = 0;
 
   constructor(host: ObjectHost) {
     this.host = host;
@@ -174,6 +175,9 @@ export class LoanNetwork {
 
   /** Those who asked an object that is no more hear of that. */
   cutLost(): void {
+    // What was said to an object that has died does not reach another one.
+    if (this.host.incarnation !== this.#incarnation) this.turns = [];
+    this.#incarnation = this.host.incarnation;
     for (const asked of [...this.#open]) {
       if (asked.incarnation === this.host.incarnation) continue;
       this.#open.delete(asked);
@@ -183,8 +187,6 @@ export class LoanNetwork {
 
   async #turn(turn: LoanTurn, handling: Handling) {
     this.onSent(turn, handling);
-    this.turns.push(structuredClone(turn));
-    if (this.turns.length > KEPT_TURNS) this.turns.shift();
     try {
       const word = await this.#sent(turn, handling);
       this.onTurn(turn, handling, word.goesOn);
@@ -207,6 +209,8 @@ export class LoanNetwork {
     const act = (object: TenantObject) => {
       arrived();
       this.onArrived(turn);
+      this.turns.push(structuredClone(turn));
+      if (this.turns.length > KEPT_TURNS) this.turns.shift();
       return object.loanTurn(structuredClone(turn));
     };
     if (straggleMs === undefined) {

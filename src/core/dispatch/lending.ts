@@ -7,30 +7,22 @@ import type { Endpoint } from '../backends/endpoint.ts';
 
 /** Time after a recall, or a failure at an endpoint, in which nothing is lent there, ms. */
 const PAUSE_MS = 1_000;
-/** Backends whose pause is remembered before those that are over are forgotten. */
-const MAX_PAUSES = 64;
 
 export class Lending {
   /** Until when nothing is lent of a backend, epoch ms. */
-  readonly #pausedUntil = new Map<string, number>();
+  readonly #pausedUntil = new WeakMap<Backend, number>();
 
   mayLend(backend: Backend, endpoint: Endpoint, now: number): boolean {
+    const pausedUntil = this.#pausedUntil.get(backend) ?? now;
+    // A pause that a clock which went back would prolong is over.
+    if (now < pausedUntil && pausedUntil - now <= PAUSE_MS) return false;
     if (backend.removed || !backend.spec.lends || backend.waiting > 0) return false;
-    if (now < (this.#pausedUntil.get(backend.name) ?? -Infinity)) return false;
     const isUp = endpoint.state === 'warm' && endpoint.takesCalls && !endpoint.slots.isOpening;
     return isUp && endpoint.trust.isWhole(now);
   }
 
   /** Nothing is lent of the backend for a while. */
-  pause(backend: string, now: number): void {
-    this.#pausedUntil.set(backend, now + PAUSE_MS);
-    if (this.#pausedUntil.size <= MAX_PAUSES) return;
-    for (const [name, until] of this.#pausedUntil) {
-      if (until <= now) this.#pausedUntil.delete(name);
-    }
-  }
-
-  clockWentBack(): void {
-    this.#pausedUntil.clear();
+  pause(backend: Backend | undefined, now: number): void {
+    if (backend) this.#pausedUntil.set(backend, now + PAUSE_MS);
   }
 }

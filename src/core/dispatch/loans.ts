@@ -107,16 +107,16 @@ export class Loans {
     const slots = Math.min(Math.ceil(wish.slots), spare, MAX_SLOTS);
     if (!(slots >= 1)) return undefined;
     const loan = { loanId, backend: name, endpoint: id, slots };
-    return this.#open(loan, endpoint, now, { lentAt: now, isHeard: false });
+    return this.#open(loan, endpoint, now, false);
   }
 
   /** Restores a loan that was stored; its isolate is to be heard of from now on. */
   restore(stored: StoredLoan, now: number): void {
     const endpoint = this.#roster.holder(stored.backend, stored.endpoint, now);
-    this.#open(stored, endpoint, now, { lentAt: now - MAX_LOAN_MS, isHeard: true });
+    this.#open(stored, endpoint, now, true);
   }
 
-  #stepMs({ isHeard }: Pick<OpenLoan, 'isHeard'>): number {
+  #stepMs({ isHeard }: OpenLoan): number {
     return silentStepMs(isHeard, this.#leaseMs);
   }
 
@@ -174,7 +174,7 @@ export class Loans {
 
   /** An endpoint has failed a call or refused it: what it can serve is to be seen call by call. */
   failed(backend: string, now: number): void {
-    if (this.#loans.size > 0) this.#lending.pause(backend, now);
+    if (this.#loans.size > 0) this.#lending.pause(this.#roster.all.get(backend), now);
   }
 
   /** Recalls the loans whose slots others need, and ends those that nothing was heard of. */
@@ -193,7 +193,7 @@ export class Loans {
       if (loan.isRecalled) continue;
       const isOld = now - loan.lentAt > MAX_LOAN_MS;
       if (!isOld && this.#mayGoOn(loan, now)) continue;
-      if (!isOld) this.#lending.pause(backend, now);
+      if (!isOld) this.#lending.pause(this.#roster.all.get(backend), now);
       this.#recall(loan, effects);
     }
   }
@@ -207,18 +207,21 @@ export class Loans {
       loan.expiresAt = Math.min(loan.expiresAt, now + this.#stepMs(loan));
       loan.lentAt = Math.min(loan.lentAt, now);
     }
-    this.#lending.clockWentBack();
   }
 
-  #open(
-    stored: StoredLoan,
-    endpoint: Endpoint,
-    now: number,
-    since: Pick<OpenLoan, 'lentAt' | 'isHeard'>,
-  ): Loan {
-    const loan = { ...stored, expiresAt: now + this.#stepMs(since) };
-    const unused = { inUse: 0, isRecalled: false, silentSteps: 0 };
-    this.#loans.set(loan.loanId, { ...loan, ...since, ...unused });
+  /** `isOld`: it was lent before a restart. */
+  #open(stored: StoredLoan, endpoint: Endpoint, now: number, isOld: boolean): Loan {
+    const loan: OpenLoan = {
+      ...stored,
+      lentAt: isOld ? now - MAX_LOAN_MS : now,
+      isHeard: isOld,
+      expiresAt: 0,
+      inUse: 0,
+      isRecalled: false,
+      silentSteps: 0,
+    };
+    loan.expiresAt = now + this.#stepMs(loan);
+    this.#loans.set(loan.loanId, loan);
     endpoint.lent(loan.slots, now);
     return loan;
   }

@@ -111,11 +111,11 @@ describe('a loan', () => {
     const { sent } = told(loan, true, 1);
     first.end(okResult(1), 2);
     loan.acknowledged(sent);
-    expect([loan.isSettled, loan.hasNews]).toEqual([true, true]);
+    expect([loan.isSettled, loan.news.hasNews]).toEqual([true, true]);
     loan.acknowledged(loan.turn(true, 3));
     second.end(okResult(2), 4);
-    expect(loan.hasNews).toBe(false);
-    expect(loan.turnOf(second, 5).turn.calls).toMatchObject([{ ended: { at: 4 } }]);
+    expect(loan.news.hasNews).toBe(false);
+    expect(loan.news.turnOf(second.entry, 5).turn.calls).toMatchObject([{ ended: { at: 4 } }]);
   });
 
   it('is returned where few of its slots were used since the last look', () => {
@@ -155,15 +155,5 @@ describe('a loan', () => {
       expiresAt: 30_007,
     });
     expect(grant.facts).toMatchObject({ app: 'app', runId: 'a', position: 0, attempts: 1 });
-  });
-
-  it('begins no call of an application whose clients report on runs, while it is told of it', () => {
-    const loan = loanOf(4);
-    const goesOn = true;
-    loan.acknowledged(loan.turn(false, 1), { goesOn, without: ['app'] });
-    expect(loan.begin(asked('a'), 2)).toBeUndefined();
-    expect(loan.wasFull).toBe(false);
-    loan.acknowledged(loan.turn(false, 3), { goesOn });
-    expect(loan.begin(asked('a'), 4)).toBeDefined();
   });
 });
