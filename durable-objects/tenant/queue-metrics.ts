@@ -22,7 +22,7 @@ type ValuesOf = (
 ) => ReadonlyArray<readonly [value: number, ...labels: string[]]>;
 
 const OF_ENDPOINT = {
-  talaria_calls_running: (e) => [[e.slots.inFlight]],
+  talaria_calls_running: (e) => [[e.slots.calls]],
   talaria_slots: (e) => [[e.spec.slots]],
   talaria_effective_slots: (e) => [[e.slots.usable]],
   talaria_slots_in_use: (e) => [[e.slots.concurrency]],

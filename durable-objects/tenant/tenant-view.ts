@@ -70,7 +70,7 @@ function statusOf(backend: Backend, now: number) {
     waiting_by_key: Object.fromEntries(
       [...backend.queue.keys].map((key) => [key, backend.queue.waitingOf(key)]),
     ),
-    running: backend.pool.running,
+    running: backend.runningCalls().size,
     expected_wait_ms: backend.waits.lastMs(now),
     speed: backend.speed.value,
     speed_by_model: Object.fromEntries(backend.speed.byModel()),
@@ -81,7 +81,7 @@ function statusOf(backend: Backend, now: number) {
       ...endpointView(e, now),
       ...adaptersAt(backend, e, now),
       slots: e.spec.slots,
-      running: e.slots.inFlight,
+      running: e.slots.calls,
       slots_in_use: e.slots.concurrency,
       cold_start_ms: e.coldStartMs,
       idle_timeout_ms: Number.isFinite(e.idleTimeoutMs) ? e.idleTimeoutMs : null,

@@ -111,7 +111,7 @@ function endpointNow(endpoint: Endpoint, now: number): EndpointNow {
     slots: finite(spec.slots),
     usableSlots: finite(endpoint.slots.usable),
     slotsInUse: endpoint.slots.concurrency,
-    runningCalls: endpoint.slots.inFlight,
+    runningCalls: endpoint.slots.calls,
     circuit: trust.stateAt(now),
     circuitOpenUntil: openUntil > now ? openUntil : null,
     startsInMs: state === 'warming' ? Math.round(endpoint.coldWaitMs(now)) : null,

@@ -20,7 +20,7 @@ export interface SlotsView {
 }
 
 export class EndpointSlots {
-  /** Calls that were sent there and have not ended. */
+  /** Calls that were sent there and have not ended, and loans, each as one. */
   inFlight = 0;
   /** Their sequences, each of which takes a slot; one call alone may have more than there are. */
   sequences = 0;
@@ -28,6 +28,7 @@ export class EndpointSlots {
   lent = 0;
   /** It reads a prefix ahead of a call, which takes a slot; it does not go cold meanwhile. */
   isReading = false;
+  #loans = 0;
   readonly #endpoint: SlotsView;
   readonly #effective = new EffectiveSlots();
   readonly #engine = new EngineSlots();
@@ -41,6 +42,11 @@ export class EndpointSlots {
   /** The configured slots, less those that it has shown not to have. */
   get usable(): number {
     return this.#effective.of(this.#endpoint.spec.slots);
+  }
+
+  /** Calls that are known to run there. */
+  get calls(): number {
+    return this.inFlight - this.#loans;
   }
 
   /** Slots that calls and a read hold, and those that are lent. */
@@ -124,12 +130,14 @@ export class EndpointSlots {
   /** Slots are lent: calls may run there that are not known yet, so it counts as busy. */
   lend(slots: number): void {
     this.inFlight += 1;
+    this.#loans += 1;
     this.lent += slots;
   }
 
   /** A loan's slots come back, but for those that its reported calls hold. */
   takeBack(slots: number): void {
     this.inFlight -= 1;
+    this.#loans -= 1;
     this.lent -= slots;
   }
 

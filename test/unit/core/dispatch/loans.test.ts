@@ -119,6 +119,15 @@ describe('a call on a lent slot', () => {
     expect(site.slots).toMatchObject({ free: 6, lent: 2, inFlight: 1 });
   });
 
+  it('is one of those that are known to run, of which a loan is none', () => {
+    const site = new Site(8);
+    site.lend('a', 2);
+    const slots = site.dispatcher.backends.get('llm')?.endpoints.get('e1')?.slots;
+    expect(slots?.calls).toBe(0);
+    site.began('x', 'a');
+    expect(slots?.calls).toBe(1);
+  });
+
   it('frees its own slot where the loan is over by then', () => {
     const site = new Site(8);
     site.lend('a', 2);
