@@ -12,7 +12,7 @@ import type { CallRequest } from '../../src/core/runs/call-request.ts';
 import type { Lease } from '../../src/core/runs/lease.ts';
 
 /** The part of the storage that the rows need. */
-export interface LeaseSql {
+export interface RowSql {
   exec(query: string, ...params: Array<string | number>): Iterable<Record<string, unknown>>;
 }
 
@@ -34,7 +34,7 @@ export interface StoredLease {
 }
 
 export class LeaseRows {
-  readonly #sql: LeaseSql;
+  readonly #sql: RowSql;
   /** Rows of leases in force, by call. */
   readonly #live = new Map<string, Row>();
   /** Rows of leases that have ended, by call, and the calls by the place of their lease. */
@@ -42,7 +42,7 @@ export class LeaseRows {
   readonly #endedAt = new Map<string, Set<string>>();
   #next = 1;
 
-  constructor(sql: LeaseSql) {
+  constructor(sql: RowSql) {
     this.#sql = sql;
   }
 

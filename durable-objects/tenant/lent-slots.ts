@@ -28,6 +28,8 @@ export class LentSlots {
   /** Answers the turn that is open, by loan: false where the loan does not go on. */
   readonly #turns = new Map<string, (goesOn: boolean) => void>();
   readonly #untold: UntoldCalls;
+  /** Loans that are over and whose calls' leases are to be stored again soon. */
+  readonly #unstored = new Set<string>();
 
   constructor(context: LentSlotsContext) {
     this.#context = context;
@@ -126,8 +128,7 @@ export class LentSlots {
       isStored = effects.outlivesLoan(call) && isStored;
     }
     if (!isStored) {
-      // Its isolate may not ask again: it has died, or nothing was heard of it.
-      setTimeout(() => this.#over(loanId), STORE_AGAIN_MS);
+      this.#overSoon(loanId);
       return false;
     }
     try {
@@ -138,6 +139,16 @@ export class LentSlots {
     }
     this.#untold.over(loanId);
     return true;
+  }
+
+  /** Its isolate may not ask again: it has died, or nothing was heard of it. */
+  #overSoon(loanId: string): void {
+    if (this.#unstored.has(loanId)) return;
+    this.#unstored.add(loanId);
+    setTimeout(() => {
+      this.#unstored.delete(loanId);
+      this.#over(loanId);
+    }, STORE_AGAIN_MS);
   }
 
   /** Resolves when the turn of a loan is over: true where the loan goes on. */

@@ -6,21 +6,13 @@
 
 import type { StoredLoan } from '../../src/core/dispatch/loan-events.ts';
 import { RecentMap } from '../../src/core/runs/recent-map.ts';
+import type { RowSql } from './lease-rows.ts';
 
 /** Loans of which the last turn is remembered, those that are over included. */
 const MAX_LOANS = 1_000;
 
-interface Row {
-  readonly [column: string]: string | number;
-  readonly id: string;
-  readonly backend: string;
-  readonly endpoint: string;
-  readonly slots: number;
-  readonly turn: number;
-}
-
 export class LoanRows {
-  readonly #sql: SqlStorage;
+  readonly #sql: RowSql;
   /** The number of the last turn that was taken, by loan. */
   #turns = new RecentMap<number>(MAX_LOANS);
   /** Loans from before the object started: what was told of them beside turns may be stored. */
@@ -30,28 +22,35 @@ export class LoanRows {
   /** Loans that are over whose rows could not be deleted. */
   readonly #gone = new Set<string>();
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: RowSql) {
     this.#sql = sql;
   }
 
   all(): StoredLoan[] {
-    const rows = this.#sql.exec<Row>('SELECT id, backend, endpoint, slots, turn FROM loans');
-    return rows.toArray().map(({ id, turn, ...loan }) => {
-      this.#turns.set(id, turn);
-      this.#restored.add(id);
-      return { loanId: id, ...loan };
+    const rows = this.#sql.exec('SELECT id, backend, endpoint, slots, turn FROM loans');
+    return [...rows].map((row) => {
+      const loanId = String(row.id);
+      this.#turns.set(loanId, Number(row.turn));
+      this.#restored.add(loanId);
+      return {
+        ...{ loanId, backend: String(row.backend), endpoint: String(row.endpoint) },
+        slots: Number(row.slots),
+      };
     });
   }
 
-  /** Throws if it cannot be stored. */
+  /**
+   * Stores a loan, or how many slots it has now. The turn stays as it is: it is stored with what its
+   * calls have taught. Throws if it cannot be stored.
+   */
   save({ loanId, backend, endpoint, slots }: StoredLoan): void {
     this.#sql.exec(
-      'INSERT OR REPLACE INTO loans (id, backend, endpoint, slots, turn) VALUES (?, ?, ?, ?, ?)',
+      `INSERT INTO loans (id, backend, endpoint, slots, turn) VALUES (?, ?, ?, ?, 0)
+        ON CONFLICT (id) DO UPDATE SET slots = excluded.slots`,
       loanId,
       backend,
       endpoint,
       slots,
-      this.#turns.get(loanId) ?? 0,
     );
     if (this.#turns.get(loanId) === undefined) this.#turns.set(loanId, 0);
   }

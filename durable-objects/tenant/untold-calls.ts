@@ -15,6 +15,8 @@ export class UntoldCalls {
   readonly #turns: OpenTurns;
   /** Loans that are to tell; true once their turn was answered for that. */
   readonly #wanted = new Map<string, boolean>();
+  /** Loans that did not tell in time, and not since: nobody waits for them again. */
+  #silent = new Set<string>();
   #end = () => {};
   #round: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -33,6 +35,7 @@ export class UntoldCalls {
 
   /** A turn has come, and is taken. True where it is to be answered at once. */
   came(loanId: string): boolean {
+    this.#silent.delete(loanId);
     const wasAnswered = this.#wanted.get(loanId);
     if (wasAnswered) this.over(loanId);
     else if (wasAnswered === false) this.#wanted.set(loanId, true);
@@ -49,15 +52,20 @@ export class UntoldCalls {
     this.#round = this.#next;
     this.#next = undefined;
     this.#wanted.clear();
-    for (const id of this.#ids()) {
+    const ids = [...this.#ids()];
+    this.#silent = new Set(ids.filter((id) => this.#silent.has(id)));
+    for (const id of ids) {
+      if (this.#silent.has(id)) continue;
       const answer = this.#turns.get(id);
       answer?.(true);
       this.#wanted.set(id, !!answer);
     }
     if (this.#wanted.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#end = resolve;
-      setTimeout(resolve, LONGEST_MS);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#end = resolve;
+    const timer = setTimeout(resolve, LONGEST_MS);
+    await promise;
+    clearTimeout(timer);
+    for (const id of this.#wanted.keys()) this.#silent.add(id);
   }
 }

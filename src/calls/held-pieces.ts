@@ -59,6 +59,7 @@ export class HeldPieces {
   next(isTimed: boolean): Promise<Piece | undefined> {
     if (!isTimed) return this.#source.next();
     this.#until ??= Date.now() + HELD_MS;
-    return this.#source.nextWithin(this.#until - Date.now());
+    // The least of both: a clock may go back.
+    return this.#source.nextWithin(Math.min(HELD_MS, this.#until - Date.now()));
   }
 }

@@ -101,7 +101,9 @@ export class Relay {
   #pass(bytes: Uint8Array): Promise<void> | undefined {
     if (bytes.length === 0) return undefined;
     const now = Date.now();
-    const waitMs = this.#wroteAt + this.#pace.piece(now) - now;
+    const apartMs = this.#pace.piece(now);
+    // A clock that went back must not hold the answer.
+    const waitMs = Math.min(apartMs, this.#wroteAt + apartMs - now);
     if (waitMs <= 0 || this.#together.length + bytes.length > MOST_TOGETHER_BYTES) {
       return this.#write(bytes);
     }

@@ -88,6 +88,16 @@ describe('a piece', () => {
     expect(written).toEqual(['first ', 'a', 'bc']);
   });
 
+  it('does not wait longer where the clock goes back', async () => {
+    const { send, written } = relayed();
+    await vi.advanceTimersByTimeAsync(20);
+    await send('a');
+    vi.setSystemTime(Date.now() - 60_000);
+    await send('b');
+    await vi.advanceTimersByTimeAsync(4);
+    expect(written).toEqual(['first ', 'a', 'b']);
+  });
+
   it('that waits is passed on with the end of its answer', async () => {
     const { send, end, written, ends } = relayed();
     await vi.advanceTimersByTimeAsync(20);

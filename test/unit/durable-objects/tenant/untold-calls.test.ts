@@ -55,6 +55,19 @@ describe('what isolates have not told', () => {
     expect(await isDone(told)).toBe(true);
   });
 
+  it('is not waited for again at an isolate that did not tell, until it does', async () => {
+    const { calls } = asking({ a: true });
+    const first = calls.told();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await isDone(first)).toBe(true);
+    expect(await isDone(calls.told())).toBe(true);
+    calls.came('a');
+    const third = calls.told();
+    expect(await isDone(third)).toBe(false);
+    calls.came('a');
+    expect(await isDone(third)).toBe(true);
+  });
+
   it('is asked for once more by those who come meanwhile, together', async () => {
     const { answered, calls } = asking({ a: true });
     const first = calls.told();
