@@ -118,7 +118,16 @@ inBrowser('screens', () => {
       field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
     });
     await page.waitForURL(/\/warmth$/);
+    // One that is open again before it is told that it was closed is empty.
     await page.keyboard.press('Control+k');
+    await page.keyboard.type('warm');
+    const left = await page.evaluate(() => {
+      for (let i = 0; i < 2; i += 1) {
+        dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true }));
+      }
+      return (document.activeElement as HTMLInputElement).value;
+    });
+    expect(left).toBe('');
     await page.keyboard.type('code-rev');
     await page.getByRole('option', { name: 'code-review', selected: true }).waitFor();
     await page.keyboard.press('Enter');

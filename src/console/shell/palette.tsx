@@ -1,6 +1,6 @@
 /** ⌘K: jumps to a screen, a tenant, an application or a run, or looks a text up among the runs. */
 import { signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import type { ApplicationsPage } from '../../protocol/console/applications.ts';
 import { useResource } from '../ask/resource.ts';
@@ -13,13 +13,21 @@ import { type Jump, jumpsFor } from './jumps.ts';
 let dialog: HTMLDialogElement | null = null;
 /** Whether it is open; follows the dialog, which is opened and closed by the browser as well. */
 const open = signal(false);
+/** What is in its field, and the place that is chosen. */
+const text = signal('');
+const chosen = signal(0);
 
 /**
  * Opens it, at once: its field takes the keys that follow, however long the list takes to be drawn.
- * A field that came with the next drawing would lose what a fast hand types in between.
+ * A field that came with the next drawing would lose what a fast hand types in between. It is emptied
+ * here: that it was closed may be told only after it is open again.
  */
 export function openPalette(): void {
   if (!dialog || dialog.open) return;
+  const field = dialog.querySelector('input');
+  if (field) field.value = '';
+  text.value = '';
+  chosen.value = 0;
   dialog.showModal();
   open.value = true;
 }
@@ -29,8 +37,6 @@ export function Palette({ tenant }: { readonly tenant: string | null }) {
   const { route } = useLocation();
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLUListElement>(null);
-  const [text, setText] = useState('');
-  const [chosen, setChosen] = useState(0);
   useEffect(() => {
     addEventListener('keydown', toggle);
     return () => removeEventListener('keydown', toggle);
@@ -48,8 +54,9 @@ export function Palette({ tenant }: { readonly tenant: string | null }) {
       applications: applications.value?.rows ?? [],
       now: nowView.value,
     });
-  const found = open.value ? foundFor(text) : [];
-  const at = Math.min(chosen, found.length - 1);
+  const drawn = text.value;
+  const found = open.value ? foundFor(drawn) : [];
+  const at = Math.min(chosen.value, found.length - 1);
   useEffect(() => {
     list.current?.children[at]?.scrollIntoView({ block: 'nearest' });
   }, [at]);
@@ -62,8 +69,8 @@ export function Palette({ tenant }: { readonly tenant: string | null }) {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     // A text that was typed last is in the field before it is drawn, and its first place is meant.
     const typed = field.current?.value ?? '';
-    if (event.key === 'Enter') go(typed === text ? found[at] : foundFor(typed)[0]);
-    else if (step !== 0) setChosen((at + step + found.length) % Math.max(1, found.length));
+    if (event.key === 'Enter') go(typed === drawn ? found[at] : foundFor(typed)[0]);
+    else if (step !== 0) chosen.value = (at + step + found.length) % Math.max(1, found.length);
     else return;
     event.preventDefault();
   };
@@ -76,11 +83,7 @@ export function Palette({ tenant }: { readonly tenant: string | null }) {
       aria-label="Jump to"
       onClose={() => {
         // Told later than it happens: it may be open again.
-        if (dialog?.open) return;
-        open.value = false;
-        if (field.current) field.current.value = '';
-        setText('');
-        setChosen(0);
+        open.value = dialog?.open ?? false;
       }}
       // The browser closes it on Escape and on a click beside it.
       closedby="any"
@@ -96,8 +99,8 @@ export function Palette({ tenant }: { readonly tenant: string | null }) {
         placeholder="Screen, application, run, call or request id"
         autofocus
         onInput={(event) => {
-          setText(event.currentTarget.value);
-          setChosen(0);
+          text.value = event.currentTarget.value;
+          chosen.value = 0;
         }}
         onKeyDown={key}
       />
@@ -110,7 +113,9 @@ export function Palette({ tenant }: { readonly tenant: string | null }) {
             role="option"
             aria-selected={i === at}
             onClick={() => go(jump)}
-            onMouseMove={() => setChosen(i)}
+            onMouseMove={() => {
+              chosen.value = i;
+            }}
           >
             <span class="cut">{jump.name}</span>
             <span class="faint">{jump.kind}</span>
