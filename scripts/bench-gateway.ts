@@ -34,6 +34,7 @@ const USAGE = `usage: npm run bench:gateway -- [options]
   --at LIST     connections (default 1,16,64)
   --half        also at half of the rate that 16 connections reach
   --loans       also of Talaria without loans of slots
+  --relays      also of a Worker that only relays each piece of an answer in JavaScript
   --kinds LIST  plain, streamed (default both)
   --help`;
 
@@ -44,6 +45,7 @@ const OPTIONS = {
   at: { type: 'string', default: '1,16,64' },
   half: { type: 'boolean', default: false },
   loans: { type: 'boolean', default: false },
+  relays: { type: 'boolean', default: false },
   kinds: { type: 'string', default: 'plain,streamed' },
   help: { type: 'boolean', default: false },
 } as const;
@@ -86,9 +88,9 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   const stops: Array<() => Promise<void>> = [];
   try {
     const { port } = await bench.endpoint.next<{ port: number }>();
-    const { only, loans } = values;
+    const { only, loans, relays } = values;
     const endpoint = `http://127.0.0.1:${port}`;
-    const subjects = await start(endpoint, dirs, { only, loans }, stops, bench);
+    const subjects = await start(endpoint, dirs, { only, loans, relays }, stops, bench);
     const measured = await measureAll(bench, subjects, { kinds, loads, rounds, seconds });
     const place = (one: Measured) => subjects.findIndex(({ name }) => name === one.subject);
     console.log(tables(measured.sort((a, b) => place(a) - place(b))));
@@ -138,7 +140,11 @@ async function measureAll(
 async function start(
   endpoint: string,
   dirs: ReadonlyMap<string, string>,
-  { only, loans }: { readonly only: string; readonly loans: boolean },
+  {
+    only,
+    loans,
+    relays,
+  }: { readonly only: string; readonly loans: boolean; readonly relays: boolean },
   stops: Array<() => Promise<void>>,
   bench: Bench,
 ): Promise<Subject[]> {
@@ -149,10 +155,14 @@ async function start(
   };
   const isWanted = (name: string) => only.split(',').some((text) => name.includes(text));
   const scratch = dirs.get('on disk') ?? tmpdir();
-  if (isWanted(BARE)) add(await smallWorker(BARE, endpoint, join(scratch, 'bare'), false));
+  if (isWanted(BARE)) add(await smallWorker(BARE, endpoint, join(scratch, 'bare'), 'forwards'));
+  const relaying = `${BARE}, relaying`;
+  if (relays && isWanted(relaying)) {
+    add(await smallWorker(relaying, endpoint, join(scratch, 'relay'), 'relays'));
+  }
   for (const [place, dir] of dirs) {
     if (!isWanted(twoRpc(place))) continue;
-    add(await smallWorker(twoRpc(place), endpoint, join(dir, 'two-rpc'), true));
+    add(await smallWorker(twoRpc(place), endpoint, join(dir, 'two-rpc'), 'two RPCs'));
   }
   if (isWanted('Portkey')) {
     const dir = join(scratch, 'portkey');

@@ -1,6 +1,7 @@
 /**
- * The Workers that show what a gateway costs at least: one that only forwards, and one that also
- * makes two RPCs to a Durable Object, which writes one row.
+ * The Workers that show what a gateway costs at least: one that only forwards, one that also reads
+ * and writes each piece of the answer, and one that also makes two RPCs to a Durable Object, which
+ * writes one row.
  */
 
 export const FORWARDING_WORKER = `export default {
@@ -11,6 +12,28 @@ export const FORWARDING_WORKER = `export default {
     return fetch(env.ENDPOINT + pathname, { method: 'POST', headers, body: request.body });
   },
 };
+`;
+
+/** The same, but for the answer, whose pieces pass through JavaScript one by one. */
+export const RELAYING_WORKER = `export default {
+  async fetch(request, env) {
+    const { pathname } = new URL(request.url);
+    if (pathname === '/healthz') return new Response('ok');
+    const headers = { 'content-type': 'application/json', authorization: request.headers.get('authorization') };
+    const answer = await fetch(env.ENDPOINT + pathname, { method: 'POST', headers, body: request.body });
+    const { readable, writable } = new IdentityTransformStream();
+    relay(answer.body.getReader({ mode: 'byob' }), writable.getWriter());
+    return new Response(readable, answer);
+  },
+};
+async function relay(reader, writer) {
+  for (let buffer = new Uint8Array(4096); ; ) {
+    const { done, value } = await reader.read(buffer);
+    if (done) return writer.close();
+    await writer.write(value);
+    buffer = new Uint8Array(value.buffer);
+  }
+}
 `;
 
 export const TWO_RPC_WORKER = `import { DurableObject } from 'cloudflare:workers';

@@ -6,7 +6,12 @@ import { basename, join } from 'node:path';
 import { compatibility, freePort, ready, startRawWorkerd, workerdPath } from '../raw-workerd.ts';
 import { admin } from '../stack.ts';
 import { bundlePortkey, portkeyHeaders } from './portkey.ts';
-import { FORWARDING_WORKER, smallConfig, TWO_RPC_WORKER } from './small-workers.ts';
+import {
+  FORWARDING_WORKER,
+  RELAYING_WORKER,
+  smallConfig,
+  TWO_RPC_WORKER,
+} from './small-workers.ts';
 
 export interface Subject {
   readonly name: string;
@@ -23,17 +28,23 @@ const SLOTS = 256;
 /** The slots of the tenant whose slots are counted. */
 export const FEW_SLOTS = 4;
 
-/** The forwarding Worker; with a folder for its object's storage, the one with two RPCs. */
+const SMALL_WORKERS = {
+  forwards: FORWARDING_WORKER,
+  relays: RELAYING_WORKER,
+  'two RPCs': TWO_RPC_WORKER,
+};
+
+/** A small Worker, in a folder of its own. */
 export async function smallWorker(
   name: string,
   endpoint: string,
   dir: string,
-  hasObject: boolean,
+  kind: keyof typeof SMALL_WORKERS,
 ): Promise<Subject> {
   await mkdir(join(dir, 'objects'), { recursive: true });
-  await writeFile(join(dir, 'main.js'), hasObject ? TWO_RPC_WORKER : FORWARDING_WORKER);
+  await writeFile(join(dir, 'main.js'), SMALL_WORKERS[kind]);
   const settings = { ...(await compatibility()), texts: { ENDPOINT: endpoint } };
-  const disk = hasObject ? { disk: join(dir, 'objects') } : {};
+  const disk = kind === 'two RPCs' ? { disk: join(dir, 'objects') } : {};
   const headers = { authorization: 'Bearer key' };
   return onWorkerd(name, dir, headers, (port) =>
     smallConfig({ port, module: 'main.js', ...settings, ...disk }),
