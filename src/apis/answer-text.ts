@@ -10,19 +10,13 @@ import { PRINT_READ_CHARS, textPrint } from './text-print.ts';
 /** Longest event and most events that are parsed. */
 const MAX_EVENT_CHARS = 8_192;
 const MAX_EVENTS = 1_024;
-/** Events are parsed together once they are so long: one call of the parser for many costs half. */
-const BATCH_CHARS = 8_192;
 
 export class AnswerText {
   #text = '';
   #events = 0;
-  /** Events that are not parsed yet, and their length. */
-  #unread: string[] = [];
-  #unreadChars = 0;
 
   /** Fingerprint of the text; undefined for an answer without much of it. */
   get print(): string | undefined {
-    this.#read();
     return textPrint(this.#text);
   }
 
@@ -31,16 +25,7 @@ export class AnswerText {
     if (this.#text.length >= PRINT_READ_CHARS || this.#events >= MAX_EVENTS) return;
     if (data.length > MAX_EVENT_CHARS || !data.includes('"')) return;
     this.#events += 1;
-    this.#unread.push(data);
-    this.#unreadChars += data.length;
-    if (this.#unreadChars >= BATCH_CHARS) this.#read();
-  }
-
-  #read(): void {
-    if (this.#unread.length === 0) return;
-    for (const event of jsonOfAll(this.#unread)) this.#text += deltaIn(event);
-    this.#unread = [];
-    this.#unreadChars = 0;
+    this.#text += deltaIn(latinJson(data));
   }
 
   /** Takes a plain answer as it was parsed. */
@@ -72,10 +57,4 @@ function wholeIn(answer: unknown): string {
     .map((part) => fieldsOf(part).text)
     .filter((text) => typeof text === 'string')
     .join('\n');
-}
-
-/** The values of texts of JSON; where one is none, undefined for it. */
-function jsonOfAll(texts: readonly string[]): readonly unknown[] {
-  const all = latinJson(`[${texts.join(',')}]`);
-  return Array.isArray(all) ? all : texts.map(latinJson);
 }

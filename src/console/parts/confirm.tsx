@@ -40,7 +40,14 @@ export function ConfirmDialog() {
     else dialog.current?.close();
   }, [current]);
   return (
-    <dialog ref={dialog} aria-labelledby="question" onClose={() => asked.value?.answer(false)}>
+    <dialog
+      ref={dialog}
+      aria-labelledby="question"
+      onClose={() => {
+        // Told later than it happens: the next question may be open.
+        if (!dialog.current?.open) asked.value?.answer(false);
+      }}
+    >
       {current && (
         <div class="dialog-body">
           <h2 id="question">{current.question.title}</h2>

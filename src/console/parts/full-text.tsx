@@ -48,7 +48,8 @@ export function FullText() {
       ref={dialog}
       aria-labelledby="full-text"
       onClose={() => {
-        shown.value = null;
+        // Told later than it happens: the next text may be open.
+        if (!dialog.current?.open) shown.value = null;
       }}
       // The browser closes it on Escape and on a click beside it.
       closedby="any"
