@@ -170,11 +170,6 @@ export class EffectRunner {
     this.#context.release({ backend, endpoint });
   }
 
-  /** Stores the lease of a call that runs on, as its loan is over. */
-  outlivesLoan(call: LiveCall): boolean {
-    return this.#context.leases.outlivesLoan(call);
-  }
-
   #grant(granted: Granted): void {
     const { waiters, accounting } = this.#context;
     const { callId, backend, endpoint } = granted;

@@ -10,7 +10,7 @@ import { type LoanTurn, type LoanWord, TURN_MS } from '../../src/protocol/loans.
 import { logFailure } from '../../src/protocol/log-line.ts';
 import { type BorrowedCallsContext, toldEvents } from './borrowed-calls.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
-import type { EffectRunner } from './effect-runner.ts';
+import type { LeaseWrites } from './lease-writes.ts';
 import { UntoldCalls } from './untold-calls.ts';
 
 /** Time after which leases that could not be stored are tried again, ms. */
@@ -18,7 +18,7 @@ const STORE_AGAIN_MS = 1_000;
 
 export interface LentSlotsContext extends BorrowedCallsContext {
   readonly loop: DispatchLoop;
-  readonly effects: EffectRunner;
+  readonly leases: LeaseWrites;
 }
 
 type LoanEnd = Extract<LoanEffect, { type: 'loan-recalled' | 'loan-over' }>;
@@ -122,10 +122,10 @@ export class LentSlots {
    * them until those are stored; false where they cannot be.
    */
   #over(loanId: string): boolean {
-    const { loop, store, effects } = this.#context;
+    const { loop, store, leases } = this.#context;
     let isStored = true;
     for (const call of loop.dispatcher?.callsOnLoan(loanId) ?? []) {
-      isStored = effects.outlivesLoan(call) && isStored;
+      isStored = leases.outlivesLoan(call) && isStored;
     }
     if (!isStored) {
       this.#overSoon(loanId);

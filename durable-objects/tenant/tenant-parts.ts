@@ -103,7 +103,7 @@ export function tenantParts(
   };
   const settings = new TenantSettings({ store, env, tenant, onChange });
   const prefixes = new KeptPrefixes({ store, settings, loop });
-  const lent = new LentSlots({ store, settings, accounting, loop, effects });
+  const lent = new LentSlots({ store, settings, accounting, loop, leases });
   const calls = { lent, settings, loop, store, waiters, leases, accounting, metrics, forecasts };
   const desk = new CallDesk({ ...calls, waitUntil });
   const keyRequests = new KeyRequests({ settings, accounting, loop, lent, metrics, waitUntil });

@@ -69,7 +69,7 @@ export class Relay {
       let { isEnded } = opening;
       while (!isEnded && !reading.isOver) {
         if (reading.isComplete) onComplete();
-        // Only what has to be waited for is: a promise more costs 2 us a piece.
+        // Only what has to be waited for is: each promise is paid for by each piece.
         const next = reading.stream?.finishWaits
           ? this.#afterFinish(source, reading.stream)
           : source.next();

@@ -7,10 +7,8 @@ import { MIGRATIONS } from '../../../../durable-objects/tenant/tenant-schema.ts'
 function stored() {
   const db = new DatabaseSync(':memory:');
   for (const step of MIGRATIONS) db.exec(step);
-  const exec = (sql: string, ...values: Array<string | number>) => {
-    return db.prepare(sql).all(...values);
-  };
-  return { db, open: () => new LoanRows({ exec }) };
+  const exec = (sql: string, ...values: Array<string | number>) => db.prepare(sql).all(...values);
+  return { open: () => new LoanRows({ exec }) };
 }
 
 it('keep a turn with what it taught: a loan that grows meanwhile does not store it before', () => {
