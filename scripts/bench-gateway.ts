@@ -30,6 +30,7 @@ const USAGE = `usage: npm run bench:gateway -- [options]
 
   --seconds N   of each measurement (default 2)
   --rounds N    of all measurements (default 5)
+  --warm N      seconds before, of each kind: what runs often is compiled by then (default 10)
   --only TEXT   subjects whose name contains it, or one of several with commas between
   --at LIST     connections (default 1,16,64)
   --half        also at half of the rate that 16 connections reach
@@ -41,6 +42,7 @@ const USAGE = `usage: npm run bench:gateway -- [options]
 const OPTIONS = {
   seconds: { type: 'string', default: '2' },
   rounds: { type: 'string', default: '5' },
+  warm: { type: 'string', default: '10' },
   only: { type: 'string', default: '' },
   at: { type: 'string', default: '1,16,64' },
   half: { type: 'boolean', default: false },
@@ -52,7 +54,6 @@ const OPTIONS = {
 
 /** Storage in memory, on Linux. */
 const MEMORY = '/dev/shm';
-const WARM_SECONDS = 2;
 /** Connections whose rate is halved for `--half`, and those that then share the calls. */
 const HALF_OF = 16;
 const HALF_CONNECTIONS = 64;
@@ -65,10 +66,9 @@ interface Bench {
 }
 
 await runCommand(OPTIONS, USAGE, async (values) => {
-  const [seconds, rounds] = [
-    numberOf('seconds', values.seconds),
-    numberOf('rounds', values.rounds),
-  ];
+  const seconds = numberOf('seconds', values.seconds);
+  const rounds = numberOf('rounds', values.rounds);
+  const warmSeconds = numberOf('warm', values.warm);
   const loads: Array<Measured['load']> = values.at.split(',').map((n) => numberOf('at', n));
   if (values.half) loads.push('half');
   const kinds = values.kinds.split(',').map((kind) => kind === 'streamed');
@@ -91,7 +91,13 @@ await runCommand(OPTIONS, USAGE, async (values) => {
     const { only, loans, relays } = values;
     const endpoint = `http://127.0.0.1:${port}`;
     const subjects = await start(endpoint, dirs, { only, loans, relays }, stops, bench);
-    const measured = await measureAll(bench, subjects, { kinds, loads, rounds, seconds });
+    const measured = await measureAll(bench, subjects, {
+      kinds,
+      loads,
+      rounds,
+      seconds,
+      warmSeconds,
+    });
     const place = (one: Measured) => subjects.findIndex(({ name }) => name === one.subject);
     console.log(tables(measured.sort((a, b) => place(a) - place(b))));
   } finally {
@@ -108,16 +114,18 @@ interface Plan {
   readonly loads: ReadonlyArray<Measured['load']>;
   readonly rounds: number;
   readonly seconds: number;
+  /** Of calls of each kind, before anything is measured. */
+  readonly warmSeconds: number;
 }
 
 /** Measures in interleaved rounds. Each begins with another subject: none always follows the same. */
 async function measureAll(
   bench: Bench,
   subjects: readonly Subject[],
-  { kinds, loads, rounds, seconds }: Plan,
+  { kinds, loads, rounds, seconds, warmSeconds }: Plan,
 ): Promise<Measured[]> {
   for (const subject of subjects) {
-    for (const isStreamed of kinds) await measure(bench, subject, isStreamed, 16, WARM_SECONDS);
+    for (const isStreamed of kinds) await measure(bench, subject, isStreamed, HALF_OF, warmSeconds);
   }
   const measured: Measured[] = [];
   for (let round = 0; round < rounds; round += 1) {

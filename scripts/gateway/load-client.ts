@@ -84,11 +84,9 @@ class LoadRun {
     const connections = await Promise.all(opened);
     const from = performance.now();
     const until = from + seconds * 1_000;
-    await Promise.all(
-      connections.map((to) =>
-        perSec === undefined ? this.#loop(to, until) : this.#paced(to, from, until, perSec),
-      ),
-    );
+    await (perSec === undefined
+      ? Promise.all(connections.map((to) => this.#loop(to, until)))
+      : this.#paced(connections, from, until, perSec));
     const tookSec = (performance.now() - from) / 1_000;
     for (const { socket } of connections) socket.destroy();
     for (const times of [this.#totals, this.#firsts]) times.sort((a, b) => a - b);
@@ -119,18 +117,42 @@ class LoadRun {
   }
 
   /**
-   * Takes the next call that is due. Its time counts from when it was due where every connection was
-   * busy then, but not where only the timer was late.
+   * Sends each call when it is due, on a connection that is free. Its time counts from when it was due
+   * where every connection was busy then, but not where only the timer was late. One timer for all
+   * connections: one for each would wake all of them for each call.
    */
-  async #paced(to: Connection, from: number, until: number, perSec: number): Promise<void> {
-    for (let hasWaited = false; !to.socket.destroyed; ) {
-      const dueAt = from + (this.#sent / perSec) * 1_000;
-      if (dueAt >= until) return;
+  async #paced(
+    connections: readonly Connection[],
+    from: number,
+    until: number,
+    perSec: number,
+  ): Promise<void> {
+    const free = [...connections];
+    let freed = Promise.withResolvers<void>();
+    const answered: Promise<void>[] = [];
+    for (let isLate = false; ; ) {
+      const dueAt = from + (answered.length / perSec) * 1_000;
+      if (dueAt >= until || this.#faults.length > 0) break;
       const now = performance.now();
-      if (dueAt <= now) await this.#call(to, hasWaited ? now : dueAt);
-      else await new Promise((resolve) => setTimeout(resolve, dueAt - now));
-      hasWaited = dueAt > now;
+      if (dueAt > now) {
+        await new Promise((resolve) => setTimeout(resolve, dueAt - now));
+        isLate = false;
+        continue;
+      }
+      const to = free.pop();
+      if (to === undefined) {
+        await freed.promise;
+        isLate = true;
+        continue;
+      }
+      const done = () => {
+        free.push(to);
+        freed.resolve();
+        freed = Promise.withResolvers();
+      };
+      answered.push(this.#call(to, isLate ? dueAt : now).then(done));
     }
+    await Promise.all(answered);
   }
 
   #call(to: Connection, startedAt: number): Promise<void> {

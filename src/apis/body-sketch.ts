@@ -205,8 +205,8 @@ function sketchOf(bytes: Uint8Array, json: ScannedJson, seedOf?: PrefixSeed): Bo
     prompts,
     inputs,
     toolChars,
-    ...given({ prefix }),
     json,
+    ...given({ prefix }),
   };
 }
 

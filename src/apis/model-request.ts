@@ -112,18 +112,12 @@ export function parseModelRequest(
       bytes,
       model: body.model,
       namesModel: (sketch.body as ModelFields).model === body.model,
-      ...(modelSpan ? { modelSpan } : {}),
       stream: api.streams === true && body.stream === true,
       hasPriority: fields.has('priority'),
       wantsUsage: options?.include_usage === true,
-      ...(optionsSpan
-        ? { streamOptions: { isNone: options === undefined, span: optionsSpan } }
-        : {}),
       root,
       inputTokens:
         sketch.promptTokens + Math.ceil((sketch.toolChars + sketch.promptChars) / CHARS_PER_TOKEN),
-      ...given({ prefix: sketch.prefix }),
-      ...given({ maxOutputTokens: limitOf(limits.map((field) => body[field])) }),
       choices,
       generated,
       sequences: Math.max(
@@ -131,6 +125,12 @@ export function parseModelRequest(
         count('best_of', MAX_SEQUENCES) * prompts,
         count('input', MAX_INPUT_SEQUENCES),
       ),
+      ...given({
+        modelSpan,
+        streamOptions: optionsSpan && { isNone: options === undefined, span: optionsSpan },
+        prefix: sketch.prefix,
+        maxOutputTokens: limitOf(limits.map((field) => body[field])),
+      }),
     },
   };
 }

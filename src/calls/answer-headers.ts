@@ -78,6 +78,8 @@ function grantHeaders(grant: Grant): Record<string, string> {
     'x-talaria-endpoint-state': grant.endpointState ?? 'unknown',
     'x-talaria-queue-ms': whole(grant.waitedMs),
     'x-talaria-cold-ms': whole(grant.coldMs),
+    'x-talaria-rank-ms': whole(grant.rankMs),
+    'x-talaria-bound-ms': grant.boundMs === undefined ? 'none' : whole(grant.boundMs),
     // Without fingerprints a call has no place to be held back for.
     ...(grant.prefixTokens === undefined
       ? {}
@@ -86,8 +88,6 @@ function grantHeaders(grant: Grant): Record<string, string> {
           'x-talaria-held-ms': whole(grant.heldMs ?? 0),
         }),
     ...given({ 'x-talaria-adapter': grant.adapter }),
-    'x-talaria-rank-ms': whole(grant.rankMs),
-    'x-talaria-bound-ms': grant.boundMs === undefined ? 'none' : whole(grant.boundMs),
   };
 }
 

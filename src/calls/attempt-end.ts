@@ -79,8 +79,8 @@ export class AttemptEnd {
         outcome,
         endpointFault: false,
         cold: false,
-        ...details,
         serviceMs: this.serviceMs,
+        ...details,
         ...given({ queuedThere }),
         ...measured(outcome),
       });

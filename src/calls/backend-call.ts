@@ -93,10 +93,10 @@ export class BackendCall {
       keyId: c.get('keyId'),
       keyHash: c.get('keyHash'),
       version: this.#loaded.version,
-      ...(isCharged ? { isCharged } : {}),
-      ...given({ choices: plan.generated }),
       requestId: c.get('requestId'),
       why: plan.identity.why,
+      ...(isCharged ? { isCharged } : {}),
+      ...given({ choices: plan.generated }),
       ...(plan.identity.ownApp ? { ownApp: true } : {}),
     };
     const { tenant, config } = this.#loaded;

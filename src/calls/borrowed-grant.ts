@@ -26,7 +26,6 @@ export function borrowedGrant(
     endpoint,
     address,
     leaseMs,
-    ...(endpointState === undefined ? {} : { endpointState }),
     expiresAt: now + leaseMs,
     waitedMs: 0,
     coldMs: 0,
@@ -34,5 +33,6 @@ export function borrowedGrant(
     rankMs: 0,
     boundMs: 0,
     facts: { app: call.app, runId, unit: call.unit, position: 0, attempts: 1 },
+    ...(endpointState === undefined ? {} : { endpointState }),
   };
 }

@@ -63,14 +63,12 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       model: model.upstream,
       modelAt: (backend) => upstreamAt(config, backend, request.model, model),
       inputTokens: isOpaque ? 0 : request.inputTokens,
-      ...given({ prefix: request.prefix }),
       prefixText: (link, backend) => {
         const seed = prefixSeed(config)(request.model) ?? '';
         const upstream = upstreamAt(config, backend, request.model, model);
         const cut = cutPrefix(request, api, link, { model: upstream, seed });
         return cut && { ...cut, backend };
       },
-      ...given({ continues: hints.continues, maxOutputTokens }),
       identity: identified.identity,
       content: request.bytes,
       hand,
@@ -90,6 +88,7 @@ export function modelCall(c: Context<AppEnv>, api: ModelApi): Promise<Response> 
       sequences: request.sequences,
       streams: request.stream,
       ...(api.streams ? { generates: true } : {}),
+      ...given({ prefix: request.prefix, continues: hints.continues, maxOutputTokens }),
     };
     const call = { content: request.bytes, streams: request.stream };
     // What is kept for an idempotency key is the answer alone, and not how it was begun.

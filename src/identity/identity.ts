@@ -97,23 +97,23 @@ export async function identify(
     ok: true,
     identity: {
       app: app.value,
-      ...guessed(headers, hints, { run, namesApp: !!namedApp, namesUnit: !!namedUnit }),
       runId: run?.value ?? crypto.randomUUID(),
       unit: unit.value,
-      ...(run ? placeOf(run) : {}),
-      ...textsOf(hints, run),
-      ...tasksOf(hints, run),
       final: run === undefined || isTrue(explicit('run-final')?.value) || sessionEnds(headers, run),
       sole: run === undefined,
-      ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
       retry: Number(headers.get('x-stainless-retry-count') ?? 0) > 0,
-      ...limits.limits,
-      ...(ifLate?.value === 'refuse' ? { refuseIfLate: true } : {}),
       why: {
         app: app.why + asked.app.note,
         run: (run?.why ?? 'a run of its own') + asked.run.note,
         unit: unit.why + asked.unit.note,
       },
+      ...guessed(headers, hints, { run, namesApp: !!namedApp, namesUnit: !!namedUnit }),
+      ...(run ? placeOf(run) : {}),
+      ...textsOf(hints, run),
+      ...tasksOf(hints, run),
+      ...(hints.agent?.expectedTokens ? { expectedTokens: hints.agent.expectedTokens } : {}),
+      ...limits.limits,
+      ...(ifLate?.value === 'refuse' ? { refuseIfLate: true } : {}),
     },
   };
 }
@@ -135,9 +135,7 @@ function placeOf({
   turn,
   cameBack,
 }: Named): Pick<Identity, 'parentRunId' | 'turn' | 'cameBack'> {
-  return {
-    ...given({ parentRunId: parent, turn, cameBack }),
-  };
+  return given({ parentRunId: parent, turn, cameBack });
 }
 
 /** What the names that are fingerprints are made of, and what people read beside them. */
@@ -154,9 +152,7 @@ function guessed(
   const app = asked.namesApp ? undefined : (clientName(headers) ?? label ?? toolUnit);
   const own = isChild && label !== undefined ? `${label} (sub-agent)` : label;
   const unit = asked.namesUnit || toolUnit !== undefined ? undefined : own;
-  const labels = {
-    ...given({ app, unit }),
-  };
+  const labels = given({ app, unit });
   return {
     ...(asked.namesApp
       ? {}

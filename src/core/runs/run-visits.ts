@@ -206,8 +206,6 @@ export class RunVisits {
       index: this.all.length,
       unit,
       backend,
-      ...(adapter === undefined ? {} : { adapter }),
-      ...(labels?.unit === undefined ? {} : { label: labels.unit }),
       number: (this.#ofUnit.get(unit)?.length ?? 0) + 1,
       startedAt: now,
       servingSince: undefined,
@@ -221,6 +219,8 @@ export class RunVisits {
       records: [],
       ended: [],
       failedPrints: [],
+      ...(adapter === undefined ? {} : { adapter }),
+      ...(labels?.unit === undefined ? {} : { label: labels.unit }),
     };
     this.#push(visit);
     return visit;
