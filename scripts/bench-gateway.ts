@@ -11,7 +11,15 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Counts } from './gateway/endpoint.ts';
 import { Forked } from './gateway/forked.ts';
-import { BARE, type Measured, median, tables, talariaOn, twoRpc } from './gateway/gateway-table.ts';
+import {
+  BARE,
+  type Measured,
+  median,
+  PACE_MS,
+  tables,
+  talariaOn,
+  twoRpc,
+} from './gateway/gateway-table.ts';
 import type { Load, LoadResult } from './gateway/load-client.ts';
 import { installPortkey } from './gateway/portkey.ts';
 import {
@@ -34,6 +42,7 @@ const USAGE = `usage: npm run bench:gateway -- [options]
   --only TEXT   subjects whose name contains it, or one of several with commas between
   --at LIST     connections (default 1,16,64)
   --half        also at half of the rate that 16 connections reach
+  --paced       also of streams of an engine: 64 at a time, a token each 30 ms
   --loans       also of Talaria without loans of slots
   --relays      also of a Worker that only relays each piece of an answer in JavaScript
   --kinds LIST  plain, streamed (default both)
@@ -46,6 +55,7 @@ const OPTIONS = {
   only: { type: 'string', default: '' },
   at: { type: 'string', default: '1,16,64' },
   half: { type: 'boolean', default: false },
+  paced: { type: 'boolean', default: false },
   loans: { type: 'boolean', default: false },
   relays: { type: 'boolean', default: false },
   kinds: { type: 'string', default: 'plain,streamed' },
@@ -54,9 +64,10 @@ const OPTIONS = {
 
 /** Storage in memory, on Linux. */
 const MEMORY = '/dev/shm';
-/** Connections whose rate is halved for `--half`, and those that then share the calls. */
+/** Connections whose rate is halved for `--half`. */
 const HALF_OF = 16;
-const HALF_CONNECTIONS = 64;
+/** Connections that share the calls then, and those with a stream of an engine for `--paced`. */
+const MANY_CONNECTIONS = 64;
 
 interface Bench {
   readonly endpoint: Forked<string, Counts>;
@@ -71,6 +82,7 @@ await runCommand(OPTIONS, USAGE, async (values) => {
   const warmSeconds = numberOf('warm', values.warm);
   const loads: Array<Measured['load']> = values.at.split(',').map((n) => numberOf('at', n));
   if (values.half) loads.push('half');
+  if (values.paced) loads.push('paced');
   const kinds = values.kinds.split(',').map((kind) => kind === 'streamed');
   console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
   const places = existsSync(MEMORY)
@@ -133,6 +145,7 @@ async function measureAll(
     const order = [...subjects.slice(from), ...subjects.slice(0, from)];
     for (const isStreamed of kinds) {
       for (const load of loads) {
+        if (load === 'paced' && !isStreamed) continue;
         for (const subject of order) {
           const perSec = load === 'half' ? halfRate(measured, subject, isStreamed) : undefined;
           measured.push(await measure(bench, subject, isStreamed, load, seconds, perSec));
@@ -215,8 +228,10 @@ async function measure(
   seconds: number,
   perSec?: number,
 ): Promise<Measured> {
-  const concurrency = load === 'half' ? HALF_CONNECTIONS : load;
+  const concurrency = typeof load === 'number' ? load : MANY_CONNECTIONS;
+  if (load === 'paced') await bench.endpoint.ask(`pace ${PACE_MS}`);
   const { result, cpuMs } = await run(bench, subject, isStreamed, concurrency, seconds, perSec);
+  if (load === 'paced') await bench.endpoint.ask('pace 0');
   const cpuUs = (cpuMs * 1_000) / result.answers;
   return { ...result, subject: subject.name, isStreamed, load, cpuUs };
 }

@@ -4,10 +4,16 @@ import type { LoadResult } from './load-client.ts';
 export interface Measured extends LoadResult {
   readonly subject: string;
   readonly isStreamed: boolean;
-  /** Connections; `half`: half of the rate that 16 connections reach. */
-  readonly load: number | 'half';
+  /**
+   * Connections; `half`: half of the rate that 16 connections reach; `paced`: 64 connections, of an
+   * endpoint that sends a piece each `PACE_MS`.
+   */
+  readonly load: number | 'half' | 'paced';
   readonly cpuUs: number;
 }
+
+/** Time between two tokens of an engine, ms. */
+export const PACE_MS = 30;
 
 /** What others are compared with; the second by its state's place. */
 export const BARE = 'bare Worker';
@@ -28,6 +34,7 @@ export function tables(all: readonly Measured[]): string {
 }
 
 function loadName(load: Measured['load']): string {
+  if (load === 'paced') return `64 at a time, a token each ${PACE_MS} ms`;
   return load === 'half' ? 'half of the rate at 16' : `${load} at a time`;
 }
 
