@@ -60,6 +60,13 @@ const FINE: readonly UpstreamAnswer[] = [
     { same: true, usage: { inputTokens: 2_037, outputTokens: 129 } },
   ),
   reported(
+    'OpenRouter by a proxy: the comments of a stream before JSON',
+    'router-for-me/CLIProxyAPI/issues/417',
+    'ok',
+    `: OPENROUTER PROCESSING\n\n${JSON.stringify(completion)}`,
+    { same: true },
+  ),
+  reported(
     'a reason that begins like a fault',
     TENSORRT,
     'ok',

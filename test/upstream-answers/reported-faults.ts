@@ -71,6 +71,26 @@ const UNDER_4XX: readonly UpstreamAnswer[] = [
     { error: { message: 'Invalid value: "The model has crashed"', code: 'invalid_value' } },
     { status: 400, told: 400, same: true },
   ),
+  reported(
+    'LM Studio: the prompt is too long, "Try to load the model"',
+    'Gitlawb/openclaude/issues/353',
+    'theirs',
+    {
+      error:
+        'The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 13055>= n_ctx: 4096). Try to load the model with a larger context length, or provide a shorter input.',
+    },
+    { status: 400, told: 400, same: true },
+  ),
+  reported(
+    'LM Studio: the same in other words',
+    'lmstudio-ai/lmstudio-bug-tracker/issues/546',
+    'theirs',
+    {
+      error:
+        'Trying to keep the first 111490 tokens when context the overflows. However, the model is loaded with context length of only 32768 tokens, which is not enough. Try to load the model with a larger context length, or provide a shorter input',
+    },
+    { status: 400, told: 400, same: true },
+  ),
   reported('llama-swap: a 400 without a word', 'mostlygeek/llama-swap/issues/635', 'theirs', '', {
     status: 400,
     told: 400,
