@@ -105,7 +105,14 @@ export function readUsage(
     if (number !== undefined) told.set(means, Math.max(number, told.get(means) ?? 0));
   }
   const input = inputOf(told);
-  const usage: Usage = { ...input, ...outputOf(told, input), ...timesOf(told) };
+  const output = outputOf(told, input);
+  // No prompt is empty: such a server counts nothing, or has not counted yet (LocalAI, ov-genai).
+  const isUncounted = input.inputTokens === 0;
+  const usage: Usage = {
+    ...(isUncounted ? {} : input),
+    ...(isUncounted && output.outputTokens === 0 ? {} : output),
+    ...timesOf(told),
+  };
   return Object.keys(usage).length === 0 ? undefined : usage;
 }
 

@@ -17,6 +17,8 @@ export type { Usage };
 
 const KEY = '"usage"';
 const OBJECT = /"usage"\s*:\s*\{/;
+/** In what servers write that have not counted: before the end, behind it, or at all. */
+const UNCOUNTED = /"total_tokens"\s*:\s*0\s*[,}]/;
 /** llama.cpp tells the times of a call beside its usage. */
 const TIMINGS_KEY = '"timings"';
 
@@ -74,7 +76,7 @@ export class StreamUsage {
   /** Takes the data of an event, which is short. */
   push(data: string): void {
     if (data.includes(TIMINGS_KEY)) this.#timings = data;
-    if (!data.includes(KEY) || !OBJECT.test(data)) return;
+    if (!data.includes(KEY) || !OBJECT.test(data) || UNCOUNTED.test(data)) return;
     this.#before = this.#last;
     this.#last = data;
   }

@@ -66,9 +66,14 @@ async function openInFull(
 /** Longest error that does not show at its beginning, bytes. */
 const MAX_LATE_ERROR = 16_384;
 
-const FAULT_LETTERS = [...new Set(FAULT_REASONS.map((word) => word.charAt(0)))].join('');
-/** How a reason to finish that is a fault begins, with blanks before it as JSON has them. */
-const FAULT_WORD = `"(?:\\s|\\\\[nrt])*[${FAULT_LETTERS}]`;
+/** A reason to finish that is a fault, or its beginning, with blanks before it as JSON has them. */
+const FAULT_WORD = `"(?:\\s|\\\\[nrt])*(?:${FAULT_REASONS.map(begunWord).join('|')}|$)`;
+
+/** Matches a word, and what there is of it at the end of a text. */
+function begunWord(word: string): string {
+  return [...word].reduceRight((rest, letter) => `${letter}(?:${rest}|$)`, '');
+}
+
 const STATUS_NAMES = [...new Set(STATUS_FIELDS.map(({ path }) => path[0]))].join('|');
 
 /**
@@ -107,7 +112,15 @@ function plainOf(held: HeldPieces, isEnded: boolean, isModels: boolean): Opening
   if (!isEnded && !isClear && !isFull) return undefined;
   // LiteLLM answers 200 with `null` where it has lost an error, others with nothing.
   const nothing = isModels ? /^\s*(?:null\s*)?$/ : /^\s*null\s*$/;
-  return isEnded && nothing.test(text) ? { kind: 'nothing' } : answerOf(held, isEnded);
+  const isNothing = nothing.test(text) || (isModels && hasNullChoices(text));
+  return isEnded && isNothing ? { kind: 'nothing' } : answerOf(held, isEnded);
+}
+
+/** SDKs fail on an answer with null for its choices. An empty list is what a filter leaves. */
+function hasNullChoices(text: string): boolean {
+  if (!/"choices"\s*:\s*null/.test(text)) return false;
+  const answer = parsed(text);
+  return isObject(answer) && answer.choices === null && !hasListedContent(answer);
 }
 
 function pageIn(held: HeldPieces, isModels: boolean): Opening | undefined {
@@ -138,7 +151,11 @@ function isOnlyError(text: string): boolean {
   const answer = parsed(text);
   if (!isObject(answer) || !errorIn(answer)) return false;
   if (Array.isArray(answer.choices)) return !answer.choices.some(isAnswered);
-  return !CONTENT_KEYS.some((key) => Array.isArray(answer[key]) && answer[key].length > 0);
+  return !hasListedContent(answer);
+}
+
+function hasListedContent(answer: Readonly<Record<string, unknown>>): boolean {
+  return CONTENT_KEYS.some((key) => Array.isArray(answer[key]) && answer[key].length > 0);
 }
 
 const CONTENT_KEYS = ['content', 'output', 'data', 'results', 'embeddings', 'embedding', 'images'];

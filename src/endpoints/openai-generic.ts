@@ -2,13 +2,10 @@
  * Adapter for any server with the OpenAI API (vLLM, SGLang, TGI, llama.cpp), or with plain HTTP for
  * tools. vLLM with sleep mode has its own adapter in `vllm.ts`.
  */
-import {
-  blamesKey,
-  blamesRequest,
-  isFlagged,
-  tellsFull,
-  tellsOverload,
-} from '../http/error-words.ts';
+
+import { blamesEngine, blamesRequest } from '../http/blame-words.ts';
+import { statusOfOwnNumber } from '../http/error-status.ts';
+import { blamesKey, isFlagged, tellsFull, tellsOverload } from '../http/error-words.ts';
 import { errorInText } from '../http/foreign-error.ts';
 import { type AnswerKind, type EndpointAdapter, onHost } from './adapter.ts';
 import { refusalText } from './refusal-text.ts';
@@ -51,11 +48,12 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
 function refusalKind(status: number, body: string): AnswerKind {
   // HAProxy and nginx write 408 to a connection that they give up, Google 499 to a call.
   if (status === 408 || status === 499) return 'broken';
-  const { status: meant = 0 } = errorInText(body);
-  // Groq's flex tier.
-  if (status === 498 && meant === 429) return 'busy';
+  const { status: meant = 0, code, message = '' } = errorInText(body);
+  // Groq's flex tier; FastChat writes a 400 to all of them, with a number of its own.
+  if ((status === 498 || statusOfOwnNumber(code) === 429) && meant === 429) return 'busy';
   // TGI and Azure ML.
-  return status === 424 && meant >= 500 ? 'broken' : 'rejected';
+  const isTold = status === 424 || statusOfOwnNumber(code) === 500;
+  return (isTold && meant >= 500) || blamesEngine(message) ? 'broken' : 'rejected';
 }
 
 /** From a model: the endpoint's key is wrong, or its account is empty. */

@@ -7,10 +7,10 @@
 
 /**
  * KServe: "Model is not ready yet"; TGI and llama.cpp: "loading"; RunPod: "no workers available"; LM
- * Studio: "No models loaded"; ngrok: "The endpoint … is offline"; ingress-nginx: "default backend - 404".
+ * Studio: "No models loaded", "Failed to load model"; Ray Serve: "Ping …/-/routes"; ngrok: "The endpoint … is offline"; ingress-nginx: "default backend - 404".
  */
 const NOT_READY =
-  /\bnot (?:yet |currently )?(?:ready|loaded|started|running|up|available|found yet)\b|\b(?:still|currently|being) (?:loading|loaded|starting|started|initiali[sz]|warming|booting|download|pull|deploy|provision|wak)|\bloading (?:the )?model\b|\bmodel\b[^.]{0,80}?\bunloaded\b|\bmodel (?:is )?(?:loading|starting|warming)\b|\b(?:warming|waking|starting|spinning|scaling|booting) (?:up|from)\b|\bcold start|\binitiali[sz]ing\b|\bno (?:available |healthy |ready )?(?:workers?|replicas?|instances?|upstreams?|containers?)\b|\bscaled to (?:zero|0)\b|\bmissing request\b|\bno models? (?:are |is )?loaded\b|\bis offline\b|^default backend - 404/i;
+  /\bnot (?:yet |currently )?(?:ready|loaded|started|running|up|available|found yet)\b|\b(?:still|currently|being) (?:loading|loaded|starting|started|initiali[sz]|warming|booting|download|pull|deploy|provision|wak)|\bloading (?:the )?model\b|\bmodel\b[^.]{0,80}?\bunloaded\b|\bmodel (?:is )?(?:loading|starting|warming)\b|\b(?:warming|waking|starting|spinning|scaling|booting) (?:up|from)\b|\bcold start|\binitiali[sz]ing\b|\bno (?:available |healthy |ready )?(?:workers?|replicas?|instances?|upstreams?|containers?)\b|\bscaled to (?:zero|0)\b|\bmissing request\b|\bno models? (?:are |is )?loaded\b|\bfailed to load (?:the )?model\b|\bping \S{1,100}\/-\/routes\b|\bis offline\b|^default backend - 404/i;
 
 /**
  * vLLM and KServe: "The model `m` does not exist", while it is loaded as well as for a wrong name.

@@ -1,7 +1,8 @@
 /**
  * The table of words by which others' errors say what they are: in `type`, in `code`, or in their
  * text. A new spelling is a new line, with who writes it behind it. Spellings are compared without
- * case, blanks, dashes and underscores. How an error is found in an answer is in `foreign-error.ts`.
+ * case, blanks, dashes and underscores. How an error is found in an answer is in `foreign-error.ts`,
+ * whose fault it is against its status in `blame-words.ts`.
  */
 
 /** The HTTP status that each word stands for. */
@@ -111,37 +112,6 @@ const FLAGGED =
   /\bflagged\b|\bmoderation\b|content[ _-]?(?:filter|policy|management)|responsible_?ai|guardrail|safety[ _-](?:system|filter|policy|settings)|\bpolicy violation\b|prohibited[ _-]content/i;
 
 /**
- * Texts of a 5xx that find fault with the request, which no endpoint of the kind would serve: engines
- * throw them while they read it. Above each: who writes it.
- */
-const WRONG_REQUESTS: readonly RegExp[] = [
-  // llama.cpp; Mesh-LLM with 502
-  /\bfailed to parse (?:tools?|tool_choice|messages?|input|prompt|response_format|json_schema|grammar)\b/i,
-  // llama.cpp
-  /^(?:unsupported param|invalid tool_choice)\b/i,
-  // llama.cpp without --jinja, llamafile
-  /^tools param requires\b/i,
-  // llama.cpp
-  /^cannot use (?:both|tools|custom grammar)\b/i,
-  // llama.cpp before December 2025
-  /^json schema conversion failed\b/i,
-  // llama.cpp
-  /\bjinja exception\b|^unable to generate parser for this template\b/i,
-  // Ollama and proxies
-  /\b(?:does|do) not support (?:tools|tool use|images?|thinking)\b/i,
-  // Ollama with embeddings; Xinference and proxies of vLLM with 500
-  /\b(?:maximum|exceeds?|exceeded)\b.{0,40}\bcontext (?:length|size|window)\b/i,
-  // Ollama, LiteLLM
-  /\bunsupported response_format\b|\binvalid json schema\b/i,
-];
-
-/** True for the message of an error with which an engine finds fault with the request. */
-export function blamesRequest(message: string): boolean {
-  const beginning = message.trimStart().slice(0, SEARCHED_CHARS);
-  return WRONG_REQUESTS.some((text) => text.test(beginning));
-}
-
-/**
  * Texts of a fault by which an endpoint says that it has too much to do. Above each: who writes it.
  */
 const OVERLOADS: readonly RegExp[] = [
@@ -159,6 +129,9 @@ const OVERLOADS: readonly RegExp[] = [
   /\brate.?limit(?:s|ed|ing|s? (?:is|was|has been))?\b|\btoo many (?:concurrent )?requests\b/i,
 ];
 
+/** What FastChat writes to every error: it tells nothing of traffic. */
+const NO_OVERLOAD = /^\**NETWORK ERROR DUE TO HIGH TRAFFIC\b/i;
+
 /** The same of a 503, which otherwise says that the endpoint is not up. The last is Envoy's. */
 const FULL_503 =
   /overload|queue|busy|too many|pressure|capacity|high (?:demand|traffic)|slow[ _]?down|rate.?limit|reason: overflow/i;
@@ -166,7 +139,7 @@ const FULL_503 =
 /** True for the message of a fault by which an endpoint has too much to do. */
 export function tellsOverload(message: string): boolean {
   const beginning = message.slice(0, SEARCHED_CHARS);
-  return OVERLOADS.some((text) => text.test(beginning));
+  return !NO_OVERLOAD.test(beginning) && OVERLOADS.some((text) => text.test(beginning));
 }
 
 /** True for the body of a 503 by which the endpoint is up, and has too much to do. */

@@ -1,8 +1,9 @@
 /**
  * Reads errors that others write: engines, their frameworks, proxies and platforms, each in a form of
- * its own. What the words in them mean is in `error-words.ts`, the errors of Talaria in `errors.ts`.
+ * its own. What the words and numbers in them mean is in `error-words.ts` and `error-status.ts`, the errors of
+ * Talaria in `errors.ts`.
  */
-import { statusOfWord } from './error-words.ts';
+import { httpStatus, statusIn } from './error-status.ts';
 import { given } from './given.ts';
 
 /** What an error says of itself; fields that it does not have are absent. */
@@ -31,7 +32,7 @@ export function errorIn(value: unknown): ForeignError | undefined {
   if (!isObject(value)) return undefined;
   if (isSaid(value.error) || isAlone(value)) return errorFrom(value);
   if (value.object === 'error' || value.type === 'error') return errorFrom(value);
-  if (isOddStatus(value)) return errorFrom(value);
+  if (isOddStatus(value) || faultText(value) !== undefined) return errorFrom(value);
   // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
   if (isFailedJob(value) && value.choices === undefined) return errorFrom(value);
   // Groq's, of a stream that it stops early.
@@ -40,7 +41,7 @@ export function errorIn(value: unknown): ForeignError | undefined {
   for (const choice of value.choices) {
     // OpenRouter's, in the chunk that ends the stream; vLLM's has the reason alone.
     if (isObject(choice) && isSaid(choice.error)) return errorFrom(choice);
-    if (isObject(choice) && isFaultReason(choice.finish_reason)) return errorFrom(choice);
+    if (isObject(choice) && isFaultReason(choice.finish_reason)) return errorOfReason(choice);
   }
   return undefined;
 }
@@ -68,11 +69,11 @@ export function errorFrom(value: unknown): ForeignError {
   // The numbers beside the error count where it has none itself.
   const sources: Fields[] = isObject(inner) ? [inner, value] : [value];
   const own = sources[0] as Fields;
-  const message = typeof inner === 'string' ? inner : messageOf(own);
+  const message = typeof inner === 'string' ? inner : (messageOf(own) ?? faultText(own));
   const type = textOf(own.type) ?? textOf(own.error_type);
   const code = codeOf(own.code) ?? codeOf(own.error_code);
   const param = textOf(own.param);
-  const status = statusOf(sources);
+  const status = statusIn(sources);
   return {
     ...(message === undefined ? {} : withMessage(message)),
     ...given({ type, code, param, status }),
@@ -110,12 +111,22 @@ export const FAULT_REASONS: readonly string[] = [
   'abort', // vLLM and SGLang that shut down, pause or run out of memory
   'network_error', // Z.ai
   'insufficient_system_resource', // DeepSeek
+  'timeout', // TensorRT-LLM
+  'cancelled', // TensorRT-LLM
 ];
 
 /** SGLang writes an object with the reason as its type. */
 function isFaultReason(reason: unknown): boolean {
   const word = isObject(reason) ? reason.type : reason;
   return typeof word === 'string' && FAULT_REASONS.includes(word.trim().toLowerCase());
+}
+
+/** SGLang's object says more: that the request is at fault, where it is. */
+function errorOfReason(choice: Fields): ForeignError {
+  const { finish_reason: reason } = choice;
+  if (!isObject(reason)) return errorFrom(choice);
+  const { message, status } = errorFrom(reason);
+  return given({ message, status: status !== undefined && status < 500 ? status : undefined });
 }
 
 /**
@@ -144,6 +155,14 @@ function isOddStatus(value: Fields): boolean {
     // A code alone may be anything: a fault says what it is.
     return isStatus && !fine.includes(plain) && messageOf(holder as Fields) !== undefined;
   });
+}
+
+/** FastChat and LMDeploy's proxy write the words of a fault where an answer would have its text. */
+function faultText(value: Fields): string | undefined {
+  const { error_code, text } = value;
+  const isFault = typeof error_code === 'number' && error_code > 0 && typeof text === 'string';
+  // Beside a message it is an answer's.
+  return isFault && messageOf(value) === undefined ? text : undefined;
 }
 
 /** What an answer of any API has; null and an empty list are none. */
@@ -206,30 +225,6 @@ function saidIn(value: unknown): string | undefined {
   const place = Array.isArray(value.loc) ? `${value.loc.slice(0, MAX_LISTED).join('.')}: ` : '';
   const said = saidIn(value.message) ?? saidIn(value.msg) ?? saidIn(value.detail);
   return said === undefined ? undefined : place + said;
-}
-
-/** By a number where one is given, else by the words. */
-function statusOf(sources: readonly Fields[]): number | undefined {
-  for (const { status, status_code, http_status_code, statusCode, code, error_code } of sources) {
-    for (const number of [status, status_code, http_status_code, statusCode, code, error_code]) {
-      const found = httpStatus(number);
-      if (found !== undefined) return found;
-    }
-  }
-  for (const { code, type, error_type, status, error_code } of sources) {
-    for (const word of [code, type, error_type, status, error_code]) {
-      const found = typeof word === 'string' ? statusOfWord(word) : undefined;
-      if (found !== undefined) return found;
-    }
-  }
-  return undefined;
-}
-
-/** LiteLLM writes the number as a text. */
-function httpStatus(value: unknown): number | undefined {
-  const number = typeof value === 'string' && /^\d{3}$/.test(value) ? Number(value) : value;
-  const isStatus = typeof number === 'number' && Number.isInteger(number);
-  return isStatus && number >= 400 && number <= 599 ? number : undefined;
 }
 
 function titleOf(html: string): string {

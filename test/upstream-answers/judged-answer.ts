@@ -57,6 +57,8 @@ export interface UpstreamAnswer {
   readonly isUp?: true;
   /** Token counts that are reported; of those that are named. */
   readonly usage?: Partial<CallResult>;
+  /** Its token counts are none: nothing is learned of the input, nor that there was no output. */
+  readonly isUncounted?: true;
 }
 
 export interface Judged {

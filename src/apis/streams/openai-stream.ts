@@ -63,7 +63,9 @@ export class OpenAiStream implements StreamReader {
     }
     if (data.length < SHORTEST) return;
     this.#usage.push(data);
-    const mayFail = data.includes('"error"') || data.charCodeAt(0) !== BRACE;
+    // Not every fault has the word in it; none has choices.
+    const isChunk = data.charCodeAt(0) === BRACE && data.includes('"choices"');
+    const mayFail = !isChunk || data.includes('"error"');
     const mayFinish = this.#isFinished || FINISH_REASON.test(data);
     if (mayFail || mayFinish || !this.hasContent) this.#look(data);
   }

@@ -52,6 +52,7 @@ export const OPENAI_EVENTS: EventWords = {
 export const LAST_DATA: readonly string[] = [
   '[DONE]', // OpenAI
   '"[DONE]"', // proxies that write each event as JSON
+  '["DONE"]', // servers that mistake it for a list
 ];
 
 const LONGEST_LAST = 16;

@@ -6,6 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { ACCOUNTS } from '../../upstream-answers/accounts.ts';
 import { judged, type UpstreamAnswer } from '../../upstream-answers/judged-answer.ts';
 import { PLAIN } from '../../upstream-answers/plain.ts';
+import { REPORTED_ANSWERS } from '../../upstream-answers/reported-answers.ts';
+import { REPORTED_FAULTS } from '../../upstream-answers/reported-faults.ts';
+import { REPORTED_STREAM_FAULTS } from '../../upstream-answers/reported-stream-faults.ts';
+import { REPORTED_STREAMS } from '../../upstream-answers/reported-streams.ts';
 import { STATUSES } from '../../upstream-answers/statuses.ts';
 import { STREAMS } from '../../upstream-answers/streams.ts';
 
@@ -69,6 +73,10 @@ async function check(answer: UpstreamAnswer): Promise<void> {
     if (answer.isUntold) expect(found.status).toBeUndefined();
     if (answer.isUp) expect(results[0]?.mayBeCold).toBeUndefined();
     if (answer.usage) expect(results[0]).toMatchObject(answer.usage);
+    if (answer.isUncounted) {
+      expect(results[0]?.inputTokens).toBeUndefined();
+      expect(results[0]?.outputTokens).not.toBe(0);
+    }
   }
 }
 
@@ -77,6 +85,10 @@ describe.each([
   ['an error of an account', ACCOUNTS],
   ['a plain answer', PLAIN],
   ['a stream', STREAMS],
+  ['a reported fault', REPORTED_FAULTS],
+  ['a reported answer', REPORTED_ANSWERS],
+  ['a reported stream', REPORTED_STREAMS],
+  ['a reported fault in a stream', REPORTED_STREAM_FAULTS],
 ] as const)('%s', (_kind, answers) => {
   it.each(answers.map((answer) => [answer.who, answer] as const))('%s', (_who, answer) =>
     check(answer),

@@ -3,12 +3,8 @@
  * is, with its words, and stands for a status. Walks the table of words.
  */
 import { describe, expect, it } from 'vitest';
-import {
-  blamesRequest,
-  ERROR_WORDS,
-  isFlagged,
-  statusOfWord,
-} from '../../../src/http/error-words.ts';
+import { blamesRequest } from '../../../src/http/blame-words.ts';
+import { ERROR_WORDS, isFlagged, statusOfWord } from '../../../src/http/error-words.ts';
 import {
   errorIn,
   errorInText,
