@@ -7,7 +7,10 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { inLoanWorld } from './in-loan-world.ts';
-import { type Command, calm, taken, wild } from './loan-commands.ts';
+import { owned } from './loan-changes.ts';
+import { type Command, taken } from './loan-command.ts';
+import { calm } from './loan-commands.ts';
+import { wild } from './loan-mishaps.ts';
 
 const STEPS = Number(process.env.TALARIA_LOAN_STEPS ?? 2_000);
 /** A failing sequence is reported as it is. */
@@ -57,6 +60,9 @@ describe('loans of slots', { timeout: LONGEST_MS }, () => {
     await holds('calm', calm);
     expect(borrowed).toBeGreaterThan(0);
   });
+
+  it('are recalled at once where the owner or an endpoint takes slots away', () =>
+    holds('owned', owned));
 
   it('never give an endpoint more calls than slots, whatever dies, gets lost or changes', () =>
     holds('wild', wild));

@@ -1,0 +1,101 @@
+/**
+ * What must hold of a loan that is wanted back: the object says so in the step in which it becomes so,
+ * the isolate begins no call on it once that can have arrived, and nothing is lent for a while after an
+ * endpoint has failed.
+ */
+import type { CallResult } from '../../src/core/runs/call-result.ts';
+import type { Heard, LoanCall } from './loan-isolate.ts';
+import type { LoanSettings } from './loan-settings.ts';
+import type { ObjectHost } from './object-host.ts';
+
+/**
+ * Ways of a message in which an isolate hears that its loan is recalled: an answer is on its way, then
+ * the next turn, then the answer to that.
+ */
+const WAYS = 3;
+/** Nothing is lent so long after a failure, ms. */
+const PAUSE_MS = 1_000;
+
+interface Watched {
+  readonly host: ObjectHost;
+}
+
+export class LoanRecalls {
+  /**
+   * Every message arrives, and nobody dies: isolates hear of each recall in time, and the object of each
+   * failure.
+   */
+  isPunctual = true;
+  readonly #world: Watched;
+  /** Since when each loan is wanted back, in elapsed ms. */
+  readonly #wantedAt = new Map<string, number>();
+  /** The configurations, by version. */
+  readonly #settings = new Map<number, LoanSettings>();
+  #failedAt = -Infinity;
+
+  constructor(world: Watched) {
+    this.#world = world;
+  }
+
+  /** A configuration, by which other calls may be allowed. */
+  configured(version: number, settings: LoanSettings): void {
+    this.#settings.set(version, settings);
+    this.wanted(this.loans());
+    if (Object.keys(settings.slots).length === 0) this.#failedAt = -Infinity;
+  }
+
+  /** The tenant was deleted, which had these loans. */
+  deleted(loans: readonly string[]): void {
+    this.wanted(loans);
+    this.#failedAt = -Infinity;
+  }
+
+  /** The loans that there are now. */
+  loans(endpoint?: string): string[] {
+    const rows = this.#world.host.rows('SELECT id, endpoint FROM loans');
+    const ofIt = rows.filter((row) => endpoint === undefined || row.endpoint === endpoint);
+    return ofIt.map(({ id }) => String(id));
+  }
+
+  /** These loans are wanted back from now on. */
+  wanted(loans: readonly string[]): void {
+    for (const id of loans) {
+      if (!this.#wantedAt.has(id)) this.#wantedAt.set(id, this.#world.host.elapsed);
+    }
+  }
+
+  /** An attempt has failed, of which the object hears now: all loans of the backend are wanted back. */
+  failed({ endpointFault, busy, cold }: CallResult): void {
+    // An object that has died since may not know the call.
+    if (!this.isPunctual || !(endpointFault || busy || cold)) return;
+    const loans = this.loans();
+    this.wanted(loans);
+    if (loans.length > 0) this.#failedAt = this.#world.host.elapsed;
+  }
+
+  /** The object answers a turn. */
+  answered(loanId: string, goesOn: boolean): void {
+    if (!goesOn) return;
+    if (this.#wantedAt.has(loanId)) throw new Error(`${loanId} goes on, and is wanted back`);
+    if (!this.loans().includes(loanId)) throw new Error(`${loanId} goes on, and is not stored`);
+  }
+
+  /** Slots were lent, or more of them. */
+  lent(loanId: string): void {
+    const { elapsed } = this.#world.host;
+    const isPaused = this.isPunctual && elapsed - this.#failedAt < PAUSE_MS;
+    if (isPaused) throw new Error(`${loanId} is lent just after a failure`);
+  }
+
+  /** A call begins on a slot of its isolate. */
+  begins({ request, isolate }: LoanCall, { loanId }: Heard): void {
+    const { callId } = request.call;
+    const settings = this.#settings.get(request.version);
+    const mayBorrow = settings && settings.lends !== false && !settings.limited;
+    if (!mayBorrow || request.isCharged) throw new Error(`${callId} may not borrow`);
+    const wantedMs = this.#world.host.elapsed - (this.#wantedAt.get(loanId) ?? Infinity);
+    if (this.isPunctual && wantedMs > WAYS * isolate.longestWayMs) {
+      throw new Error(`${callId} begins on a loan that is wanted back for ${wantedMs} ms`);
+    }
+  }
+}
