@@ -136,6 +136,23 @@ describe('a loan', () => {
       }
     }));
 
+  it('of which a turn comes late is told nothing by it, when its calls are forgotten', () =>
+    inLoanWorld(async (world) => {
+      await burst(world, 15, 5);
+      const { link } = world.isolate(0);
+      link.straggleMs = 4_000;
+      for (let i = 0; i < 3; i += 1) world.submit(world.isolate(0), { takesMs: 300 });
+      while (link.straggleMs !== undefined) await world.pass(1);
+      // As many as the object remembers.
+      for (let i = 0; i < 1_100; i += 1) {
+        world.submit(world.isolate(0), { takesMs: 5 });
+        await world.pass(3);
+      }
+      await world.pass(1_500);
+      expect(world.calls.every(({ state }) => state === 'over')).toBe(true);
+      expect(world.host.rows('SELECT call_id FROM leases')).toEqual([]);
+    }));
+
   it('whose grant is lost is over after 6 s', () =>
     inLoanWorld(async (world) => {
       await world.owner.configure({ ...world.settings, leaseMs: 9_000 });

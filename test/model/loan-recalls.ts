@@ -73,11 +73,12 @@ export class LoanRecalls {
     if (loans.length > 0) this.#failedAt = this.#world.host.elapsed;
   }
 
-  /** The object answers a turn. */
-  answered(loanId: string, goesOn: boolean): void {
-    if (!goesOn) return;
-    if (this.#wantedAt.has(loanId)) throw new Error(`${loanId} goes on, and is wanted back`);
-    if (!this.loans().includes(loanId)) throw new Error(`${loanId} goes on, and is not stored`);
+  /** What is wrong with the object's answer to a turn, if anything. */
+  wrongAnswer(loanId: string, goesOn: boolean): Error | undefined {
+    if (!goesOn) return undefined;
+    if (this.#wantedAt.has(loanId)) return new Error(`${loanId} goes on, and is wanted back`);
+    if (this.loans().includes(loanId)) return undefined;
+    return new Error(`${loanId} goes on, and is not stored`);
   }
 
   /** Slots were lent, or more of them. */

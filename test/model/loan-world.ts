@@ -42,7 +42,11 @@ export class LoanWorld {
         heard.slackMs = 0;
       },
       onArrived: ({ loanId }) => reference.rows.heard(loanId),
-      onAnswered: ({ loanId }, goesOn) => reference.recalls.answered(loanId, goesOn),
+      onAnswered: ({ loanId }, goesOn) => {
+        const wrong = reference.recalls.wrongAnswer(loanId, goesOn);
+        // Thrown here, it would be an answer that is lost.
+        if (wrong) reference.failed(wrong);
+      },
       onFailed: (callId, result) => {
         // What a deleted tenant has granted is not known to the next one.
         if (!this.#call(callId)?.isExcused) reference.recalls.failed(result);

@@ -2,8 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { toldEvents } from '../../../../durable-objects/tenant/borrowed-calls.ts';
 import { CallAccounting } from '../../../../durable-objects/tenant/call-accounting.ts';
-import type { TenantSettings } from '../../../../durable-objects/tenant/tenant-settings.ts';
-import type { TenantStore } from '../../../../durable-objects/tenant/tenant-store.ts';
 import { Dispatcher } from '../../../../src/core/dispatch/dispatcher.ts';
 import { seededRandom } from '../../../../src/core/learning/random.ts';
 import type { BorrowedCall, LoanTurn } from '../../../../src/protocol/loans.ts';
@@ -24,9 +22,8 @@ class Site {
   /** What the turn becomes: events with the ids of their calls. */
   told(fields: Partial<LoanTurn>): string[] {
     const loans = { lastTurn: () => this.last, isRestored: () => this.isRestored };
-    const store = { loans } as unknown as TenantStore;
-    const settings = { config: this.config } as unknown as TenantSettings;
-    const context = { store, settings, accounting: this.accounting };
+    const settings = { config: this.config };
+    const context = { store: { loans }, settings, accounting: this.accounting };
     const turn = { loanId: 'l', endpoint: 'e1', calls: [], isLast: false, ...fields };
     return toldEvents(context, this.dispatcher, turn)
       .flat()
