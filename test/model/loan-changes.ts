@@ -22,7 +22,7 @@ const settings: fc.Arbitrary<LoanSettings> = fc.record({
   ),
   lends: fc.integer({ min: 0, max: 5 }).map((n) => n !== 5),
   limited: fc.integer({ min: 0, max: 5 }).map((n) => n === 5),
-  knownAfterMs: fc.constantFrom(40, 40, 2_500),
+  knownAfterMs: fc.constantFrom(0, 40, 2_500),
   leaseMs: fc.constantFrom(6_000, 9_000),
   revoked: fc.integer({ min: 0, max: 5 }).map((n) => n === 5),
   cold: fc.integer({ min: 0, max: 4 }).map((n) => n === 4),

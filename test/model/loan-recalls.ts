@@ -31,6 +31,9 @@ export class LoanRecalls {
   readonly #wantedAt = new Map<string, number>();
   /** The configurations, by version. */
   readonly #settings = new Map<number, LoanSettings>();
+  /** The version of the object's configuration, now and when each loan was lent. */
+  #version = 0;
+  readonly #lentUnder = new Map<string, number>();
   #failedAt = -Infinity;
 
   constructor(world: Watched) {
@@ -40,6 +43,7 @@ export class LoanRecalls {
   /** A configuration, by which other calls may be allowed. */
   configured(version: number, settings: LoanSettings): void {
     this.#settings.set(version, settings);
+    this.#version = version;
     this.wanted(this.loans());
     if (Object.keys(settings.slots).length === 0) this.#failedAt = -Infinity;
   }
@@ -83,17 +87,22 @@ export class LoanRecalls {
 
   /** Slots were lent, or more of them. */
   lent(loanId: string): void {
+    if (!this.#lentUnder.has(loanId)) this.#lentUnder.set(loanId, this.#version);
     const { elapsed } = this.#world.host;
     const isPaused = this.isPunctual && elapsed - this.#failedAt < PAUSE_MS;
     if (isPaused) throw new Error(`${loanId} is lent just after a failure`);
   }
 
   /** A call begins on a slot of its isolate. */
-  begins({ request, isolate }: LoanCall, { loanId }: Heard): void {
+  begins({ request, isolate }: LoanCall, { loanId, version }: Heard): void {
     const { callId } = request.call;
     const settings = this.#settings.get(request.version);
     const mayBorrow = settings && settings.lends !== false && !settings.limited;
     if (!mayBorrow || request.isCharged) throw new Error(`${callId} may not borrow`);
+    const lentUnder = this.#lentUnder.get(loanId) ?? version;
+    if (this.isPunctual && lentUnder !== version) {
+      throw new Error(`${callId} begins on a loan to an older version`);
+    }
     const wantedMs = this.#world.host.elapsed - (this.#wantedAt.get(loanId) ?? Infinity);
     if (this.isPunctual && wantedMs > WAYS * isolate.longestWayMs) {
       throw new Error(`${callId} begins on a loan that is wanted back for ${wantedMs} ms`);
