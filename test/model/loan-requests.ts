@@ -135,7 +135,8 @@ export class LoanRequests {
         call.askedAt = this.#world.host.elapsed;
         this.#world.reference.isTroubled = true;
         admitted = await admission.retry({ ...resultOf(call, 'failed'), ...failureOf(call, how) });
-        if (!admitted) this.#reported(call, 'failed');
+        // Whoever left meanwhile may have told that first.
+        if (!admitted && call.state === 'asking') this.#reported(call, 'failed');
         continue;
       }
       call.state = 'over';
