@@ -45,7 +45,7 @@ export class LoanRecalls {
     this.#settings.set(version, settings);
     this.#version = version;
     this.wanted(this.loans());
-    if (Object.keys(settings.slots).length === 0) this.#failedAt = -Infinity;
+    if (!this.#hasBackend) this.#failedAt = -Infinity;
   }
 
   /** The tenant was deleted, which had these loans. */
@@ -74,7 +74,8 @@ export class LoanRecalls {
     if (!this.isPunctual || !(endpointFault || busy || cold)) return;
     const loans = this.loans();
     this.wanted(loans);
-    if (loans.length > 0) this.#failedAt = this.#world.host.elapsed;
+    // One that is taken away may come again as another.
+    if (loans.length > 0 && this.#hasBackend) this.#failedAt = this.#world.host.elapsed;
   }
 
   /** What is wrong with the object's answer to a turn, if anything. */
@@ -107,5 +108,9 @@ export class LoanRecalls {
     if (this.isPunctual && wantedMs > WAYS * isolate.longestWayMs) {
       throw new Error(`${callId} begins on a loan that is wanted back for ${wantedMs} ms`);
     }
+  }
+
+  get #hasBackend(): boolean {
+    return Object.keys(this.#settings.get(this.#version)?.slots ?? {}).length > 0;
   }
 }
