@@ -2,18 +2,18 @@
  * What an isolate tells of the calls that it began on lent slots, as events: in the order in which it
  * happened, at the times at which it did, and each once, however often it is told.
  */
+import type { TenantConfig } from '../../src/config/schema.ts';
 import type { DispatchEvent } from '../../src/core/dispatch/dispatch-events.ts';
 import type { Dispatcher } from '../../src/core/dispatch/dispatcher.ts';
 import type { CallRequest, EnqueueRequest } from '../../src/protocol/admission.ts';
 import type { BorrowedEnd, LoanTurn } from '../../src/protocol/loans.ts';
 import type { CallAccounting } from './call-accounting.ts';
-import { permitted } from './permitted-call.ts';
-import type { TenantSettings } from './tenant-settings.ts';
-import type { TenantStore } from './tenant-store.ts';
+import type { LoanRows } from './loan-rows.ts';
+import { permitted, withOwnRun } from './permitted-call.ts';
 
 export interface BorrowedCallsContext {
-  readonly store: TenantStore;
-  readonly settings: TenantSettings;
+  readonly store: { readonly loans: Pick<LoanRows, 'lastTurn' | 'isRestored'> };
+  readonly settings: { readonly config: TenantConfig | undefined };
   readonly accounting: CallAccounting;
 }
 
@@ -100,9 +100,11 @@ function opened(
   if (!config) return undefined;
   const permission = permitted(request, config, dispatcher.register);
   // Where the configuration has changed since it began, the call runs all the same, and has a slot.
-  const asked = 'status' in permission ? request.call : permission.call;
-  const call = { ...asked, keyId: request.keyId };
-  accounting.charge({ ...request, call }, at);
+  const { keyId } = request;
+  const isPermitted = !('status' in permission);
+  const asked = isPermitted ? permission.call : withOwnRun(config, keyId, request.call);
+  const call = { ...asked, keyId };
+  accounting.begun({ ...request, call }, at);
   return call;
 }
 

@@ -36,15 +36,12 @@ export class CallAccounting {
 
   /** Opens the call's log entry and charges its API key; a refusal where a limit is exceeded. */
   charge(request: EnqueueRequest, now: number): Refusal | undefined {
-    const { call, keyId, isCharged = false } = request;
-    const { callId } = call;
-    const estimate = { callId, keyId, isCharged, ...tokensOf(request) };
-    const charged = this.#limits.admit(estimate, this.#limitsOf(keyId), now);
-    this.log.open(request, charged.gauges);
-    if (charged.ok) return undefined;
-    const { code, retryAfterMs, detail } = limitRefusal(charged, this.#limitsOf(keyId));
-    this.log.refused(callId, code, retryAfterMs);
-    return { ...refusal(code, retryAfterMs, this.log.facts(callId)), detail };
+    return this.#charge(request, now, false);
+  }
+
+  /** The same of a call that runs already, which no limit refuses. */
+  begun(request: EnqueueRequest, now: number): void {
+    this.#charge(request, now, true);
   }
 
   /** Charges requests of an API key that are no calls. */
@@ -109,6 +106,18 @@ export class CallAccounting {
 
   clear(): void {
     this.log.clear();
+  }
+
+  #charge(request: EnqueueRequest, now: number, hasBegun: boolean): Refusal | undefined {
+    const { call, keyId, isCharged = false } = request;
+    const { callId } = call;
+    const estimate = { callId, keyId, isCharged, hasBegun, ...tokensOf(request) };
+    const charged = this.#limits.admit(estimate, this.#limitsOf(keyId), now);
+    this.log.open(request, charged.gauges);
+    if (charged.ok) return undefined;
+    const { code, retryAfterMs, detail } = limitRefusal(charged, this.#limitsOf(keyId));
+    this.log.refused(callId, code, retryAfterMs);
+    return { ...refusal(code, retryAfterMs, this.log.facts(callId)), detail };
   }
 }
 

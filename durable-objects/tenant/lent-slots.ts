@@ -11,12 +11,16 @@ import { logFailure } from '../../src/protocol/log-line.ts';
 import { type BorrowedCallsContext, toldEvents } from './borrowed-calls.ts';
 import type { DispatchLoop } from './dispatch-loop.ts';
 import type { LeaseWrites } from './lease-writes.ts';
+import type { TenantSettings } from './tenant-settings.ts';
+import type { TenantStore } from './tenant-store.ts';
 import { UntoldCalls } from './untold-calls.ts';
 
 /** Time after which leases that could not be stored are tried again, ms. */
 const STORE_AGAIN_MS = 1_000;
 
 export interface LentSlotsContext extends BorrowedCallsContext {
+  readonly store: TenantStore;
+  readonly settings: TenantSettings;
   readonly loop: DispatchLoop;
   readonly leases: LeaseWrites;
 }

@@ -34,7 +34,7 @@ export function permitted(
 }
 
 /** The call with the ids of its runs as its API key may name them. */
-function withOwnRun(config: TenantConfig, keyId: string, call: CallRequest): CallRequest {
+export function withOwnRun(config: TenantConfig, keyId: string, call: CallRequest): CallRequest {
   if (config.identity.shareRuns || call.sole) return call;
   const { runId, parentRunId } = call;
   return {

@@ -3,6 +3,8 @@
  * borrows. While nobody waits it begins calls on them without asking, and tells of them in turns: one
  * request at a time, which the object answers when the slots are wanted back or the turn is over.
  */
+export { MAX_LOAN_SLOTS } from '../core/dispatch/loan-events.ts';
+
 import type { CallResult } from '../core/runs/call-result.ts';
 import type { EnqueueRequest } from './enqueue-request.ts';
 

@@ -26,7 +26,7 @@ describe('a loan', () => {
       // What was counted and not stored is forgotten.
       world.reference.isCalm = false;
       world.reference.counts.isExact = false;
-      await world.restart();
+      await world.accidents.restart();
       await world.pass(2_000);
       expect(loans(world)).toBe(0);
       for (let i = 0; i < 16; i += 1) {
@@ -54,7 +54,7 @@ describe('a loan', () => {
       await burst(world, 15, 20_000);
       const holder = world.pickHolder(0);
       if (!holder) throw new Error('nobody holds a loan');
-      world.die(holder, true);
+      world.accidents.die(holder, true);
       await world.pass(7_000);
       for (let i = 0; i < 16; i += 1) {
         world.submit(world.isolate(1), { takesMs: 1_000, isPlain: true });
@@ -94,8 +94,13 @@ describe('a loan', () => {
   it.each<[string, number, number, (world: LoanWorld) => unknown]>([
     ['the clock of its isolate goes back', 0, 50, (world) => world.isolate(0).jump(-3_500)],
     ['its clock goes back late', 300, 2_050, (world) => world.isolate(0).jump(-4_500)],
-    ['the clock of the object jumps ahead', 300, 550, (world) => world.jump(3_600_000)],
-    ['the clock of the object jumps ahead late', 300, 2_050, (world) => world.jump(3_600_000)],
+    ['the clock of the object jumps ahead', 300, 550, (world) => world.accidents.jump(3_600_000)],
+    [
+      'the clock of the object jumps ahead late',
+      300,
+      2_050,
+      (world) => world.accidents.jump(3_600_000),
+    ],
   ])('whose holder has gone keeps the slots of its calls where %s', (_, before, after, jumps) =>
     inLoanWorld(async (world) => {
       await burst(world, 15, 20_000);
@@ -103,7 +108,7 @@ describe('a loan', () => {
       for (let i = 0; i < 3; i += 1) world.submit(world.isolate(0), { takesMs: 20_000 });
       const holder = world.pickHolder(0);
       if (!holder) throw new Error('nobody holds a loan');
-      world.die(holder, true);
+      world.accidents.die(holder, true);
       await world.pass(after);
       jumps(world);
       for (let i = 0; i < 24; i += 1) {
@@ -122,13 +127,30 @@ describe('a loan', () => {
       expect(calls.some(({ isBorrowed }) => isBorrowed)).toBe(true);
       const holder = world.pickHolder(0);
       if (!holder) throw new Error('nobody holds a loan');
-      world.die(holder, true);
-      world.jump(3_600_000);
+      world.accidents.die(holder, true);
+      world.accidents.jump(3_600_000);
       for (let i = 0; i < 24; i += 1) {
         world.submit(world.isolate(1), { takesMs: 10_000, isPlain: true });
         await world.pass(200);
         world.reference.check();
       }
+    }));
+
+  it('of which a turn comes late is told nothing by it, when its calls are forgotten', () =>
+    inLoanWorld(async (world) => {
+      await burst(world, 15, 5);
+      const { link } = world.isolate(0);
+      link.straggleMs = 4_000;
+      for (let i = 0; i < 3; i += 1) world.submit(world.isolate(0), { takesMs: 300 });
+      while (link.straggleMs !== undefined) await world.pass(1);
+      // As many as the object remembers.
+      for (let i = 0; i < 1_100; i += 1) {
+        world.submit(world.isolate(0), { takesMs: 5 });
+        await world.pass(3);
+      }
+      await world.pass(1_500);
+      expect(world.calls.every(({ state }) => state === 'over')).toBe(true);
+      expect(world.host.rows('SELECT call_id FROM leases')).toEqual([]);
     }));
 
   it('whose grant is lost is over after 6 s', () =>

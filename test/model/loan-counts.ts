@@ -83,6 +83,10 @@ export class LoanCounts {
     }
     const learned = this.learned();
     if (!this.isExact) return;
+    // A lease expires of a call only of which nobody could tell.
+    const expired = counted.get('expired') ?? 0;
+    const untold = calls.filter((c) => c.reported === undefined || c.mayBeLost).length;
+    if (expired > untold) throw new Error(`${expired} leases of ${untold} calls have expired`);
     const lost = calls.filter((c) => c.reported === 'ok' && !c.mayBeLost && !learned.has(c.tokens));
     if (lost.length > 0) throw new Error(`${namesOf(lost)} are not learned`);
   }

@@ -10,7 +10,7 @@ import type { TenantConfig } from '../../src/config/schema.ts';
 import type { LoadedTenant } from '../../src/config/store.ts';
 import type { CallResult } from '../../src/core/runs/call-result.ts';
 import type { EnqueueRequest, Grant } from '../../src/protocol/admission.ts';
-import type { Clock, Handling, Link } from './loan-network.ts';
+import type { Clock, Handling, Link } from './loan-link.ts';
 
 /** What the isolate has heard of a loan, in elapsed ms. */
 export interface Heard {
@@ -32,6 +32,8 @@ const MOST_SLACK_MS = 6_000;
 
 export class ModelIsolate {
   readonly link: Link = { latencyMs: 2, isMute: false, losing: 0 };
+  /** The longest way of a message that it has had, ms. */
+  longestWayMs = 2;
   readonly clock: Clock = { aheadMs: 0 };
   readonly slots: LentSlots;
   /** Requests that have not ended, with those that only hold a loan still. */
@@ -50,6 +52,12 @@ export class ModelIsolate {
   constructor(loaded: LoadedTenant, now: () => number) {
     this.loaded = loaded;
     this.slots = this.#watched(now);
+  }
+
+  /** Its messages take so long from now on, ms. */
+  lag(latencyMs: number): void {
+    this.link.latencyMs = latencyMs;
+    this.longestWayMs = Math.max(this.longestWayMs, latencyMs);
   }
 
   /** Its clock jumps. */

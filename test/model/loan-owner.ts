@@ -10,7 +10,7 @@ import type { LoanNetwork } from './loan-network.ts';
 import type { LoanReference } from './loan-reference.ts';
 import { type LoanSettings, loanConfig } from './loan-settings.ts';
 
-/** A changed configuration is known to the isolates after so long, ms. */
+/** A changed configuration is known to the isolates after so long where nothing else is said, ms. */
 const DISTRIBUTED_MS = 40;
 
 /** The part of the world that the owner and clients reach. */
@@ -19,7 +19,6 @@ interface Owned {
   readonly reference: LoanReference;
   readonly calls: readonly LoanCall[];
   readonly isolates: readonly ModelIsolate[];
-  pass(ms: number): Promise<void>;
 }
 
 /** A call that tells of itself is known after so long, ms. */
@@ -47,7 +46,8 @@ export class LoanOwner {
     reference.rows.configured();
     const loaded = { tenant: 'tenant', version: document.version, config: parsed.config };
     this.loaded = loaded;
-    network.plan(DISTRIBUTED_MS, () => {
+    reference.recalls.configured(document.version, settings);
+    network.plan(settings.knownAfterMs ?? DISTRIBUTED_MS, () => {
       for (const isolate of this.#world.isolates) {
         if (isolate.loaded.version < loaded.version) isolate.loaded = loaded;
       }
@@ -61,21 +61,25 @@ export class LoanOwner {
     const steer = { type: 'endpoint', backend: 'm', endpoint, order } as const;
     if (!isPaused) reference.rows.goesOn(endpoint);
     const done = await network.answerOf((object) => object.steer(steer, 'owner'));
-    if (isPaused && done?.status === 'ordered') reference.rows.paused(endpoint);
+    if (!isPaused || done?.status !== 'ordered') return;
+    reference.rows.paused(endpoint);
+    reference.recalls.wanted(reference.recalls.loans(endpoint));
   }
 
-  /** Deletes the tenant, and creates it again after a while. */
-  async recreate(ms: number, settings: LoanSettings): Promise<void> {
+  /** Deletes the tenant, and creates it again after a while, in which others act. */
+  async recreate(settings: LoanSettings, meanwhile: () => Promise<unknown>): Promise<void> {
     const { network, reference } = this.#world;
     // A deletion that fails half-way is another matter.
     network.host.failingWrites = 0;
     network.dyingNext = false;
+    const loans = reference.recalls.loans();
     await network.answerOf(async (object) => {
       await object.destroy('owner');
       return true;
     });
     reference.deleted();
-    await this.#world.pass(ms);
+    reference.recalls.deleted(loans);
+    await meanwhile();
     await this.configure(settings);
   }
 
@@ -90,6 +94,11 @@ export class LoanOwner {
     const { callId = 'none' } = last?.request.call ?? {};
     const entry = await network.asked((object) => object.story(callId));
     if (last) reference.counts.looked(last, entry);
+  }
+
+  /** Asks for a view, for which all that was learned is written. */
+  async write(): Promise<void> {
+    await this.#world.network.asked((object) => object.view('status'));
   }
 
   /** A client reports that its run is over. */

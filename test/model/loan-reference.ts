@@ -6,6 +6,7 @@ import { expect } from 'vitest';
 import { LoanCounts } from './loan-counts.ts';
 import type { CallFields, Heard, LoanCall, ModelIsolate } from './loan-isolate.ts';
 import type { LoanNetwork } from './loan-network.ts';
+import { LoanRecalls } from './loan-recalls.ts';
 import { LoanRowWatch } from './loan-row-watch.ts';
 import type { LoanSettings } from './loan-settings.ts';
 import type { ObjectHost } from './object-host.ts';
@@ -42,6 +43,7 @@ export class LoanReference {
   /** Nothing has died, got lost or changed: every call is counted, and none waits beside a free slot. */
   isCalm = true;
   readonly rows: LoanRowWatch;
+  readonly recalls: LoanRecalls;
   readonly counts: LoanCounts;
   readonly #world: World;
   /** Calls that an endpoint may have beyond its slots, from before its slots were changed. */
@@ -54,7 +56,10 @@ export class LoanReference {
 
   constructor(world: World) {
     this.#world = world;
-    this.rows = new LoanRowWatch(world);
+    this.recalls = new LoanRecalls(world);
+    const { recalls } = this;
+    const { host, calls } = world;
+    this.rows = new LoanRowWatch({ host, calls, recalls, settings: () => world.settings });
     this.counts = new LoanCounts(world);
   }
 
@@ -98,6 +103,7 @@ export class LoanReference {
     const { elapsed } = this.#world.host;
     const { callId } = call.request.call;
     this.borrowed += 1;
+    this.recalls.begins(call, loan);
     mustHold(!loan.isRecalled, () => `${callId} begins on a loan that is recalled`);
     const silentMs = elapsed - loan.at;
     mustHold(

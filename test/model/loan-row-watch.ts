@@ -3,6 +3,7 @@
  * that is paused or gone, and every loan comes back once its isolate is not heard of.
  */
 import type { LoanCall } from './loan-isolate.ts';
+import type { LoanRecalls } from './loan-recalls.ts';
 import type { LoanSettings } from './loan-settings.ts';
 import type { ObjectHost } from './object-host.ts';
 
@@ -17,9 +18,10 @@ const ALARM_MS = 5_000;
 const LATE_MS = 1_000;
 
 interface Watched {
+  readonly recalls: Pick<LoanRecalls, 'lent'>;
   readonly host: ObjectHost;
   readonly calls: readonly LoanCall[];
-  readonly settings: LoanSettings;
+  readonly settings: () => LoanSettings;
 }
 
 interface Row {
@@ -61,7 +63,7 @@ export class LoanRowWatch {
   configured(): void {
     this.#unsettled();
     for (const endpoint of this.#paused) {
-      if (!Object.hasOwn(this.#world.settings.slots, endpoint)) this.#paused.delete(endpoint);
+      if (!Object.hasOwn(this.#world.settings().slots, endpoint)) this.#paused.delete(endpoint);
     }
   }
 
@@ -98,9 +100,11 @@ export class LoanRowWatch {
   }
 
   #lent(id: string, endpoint: string): void {
-    const { settings } = this.#world;
+    const settings = this.#world.settings();
     if (this.#paused.has(endpoint)) throw new Error(`${id} is of ${endpoint}, which is paused`);
     if (!Object.hasOwn(settings.slots, endpoint)) throw new Error(`${id} is of ${endpoint}`);
+    if (settings.lends === false) throw new Error(`${id} is lent although nothing is`);
+    this.#world.recalls.lent(id);
     if (this.#isUnsettled) return;
     const { host, calls } = this.#world;
     const leased = new Set(host.rows('SELECT call_id FROM leases').map((row) => row.call_id));
@@ -115,7 +119,8 @@ export class LoanRowWatch {
   }
 
   #comesBack(id: string, { heardAt, isHeard }: Row): void {
-    const { host, settings } = this.#world;
+    const { host } = this.#world;
+    const settings = this.#world.settings();
     // What could not be deleted goes with what is written next.
     if (host.failedAt > -Infinity) return;
     const mostMs = isHeard ? settings.leaseMs : Math.min(settings.leaseMs, FIRST_SILENCE_MS);

@@ -1,5 +1,8 @@
 /** Loans of slots as data: their events and effects. The loans themselves are in loans.ts. */
 
+/** Most slots of one loan. */
+export const MAX_LOAN_SLOTS = 256;
+
 export interface Loan {
   readonly loanId: string;
   readonly backend: string;

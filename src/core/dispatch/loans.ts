@@ -12,14 +12,20 @@
 import type { BackendRoster } from '../backends/backend-roster.ts';
 import type { Endpoint } from '../backends/endpoint.ts';
 import { Lending } from './lending.ts';
-import type { Loan, LoanEffects, LoanEvent, LoanWish, StoredLoan } from './loan-events.ts';
+import {
+  type Loan,
+  type LoanEffects,
+  type LoanEvent,
+  type LoanWish,
+  MAX_LOAN_SLOTS,
+  type StoredLoan,
+} from './loan-events.ts';
 import { SILENT_STEPS, silentStepMs } from './loan-silence.ts';
 
 /** Part of the free slots that is lent: others find the rest at once. */
 const LENT_PART = 1 / 2;
-/** Most loans at a time, and most slots of one. */
+/** Most loans at a time. */
 const MAX_LOANS = 64;
-const MAX_SLOTS = 256;
 /** Longest time for which a loan goes on, ms: the request that holds it for its isolate has to end. */
 const MAX_LOAN_MS = 15_000;
 interface OpenLoan extends Loan {
@@ -104,7 +110,7 @@ export class Loans {
     if (!backend || !endpoint || this.#loans.size >= MAX_LOANS) return undefined;
     if (this.#loans.has(loanId) || !this.#lending.mayLend(backend, endpoint, now)) return undefined;
     const spare = Math.floor(endpoint.slots.freeAt(now) * LENT_PART);
-    const slots = Math.min(Math.ceil(wish.slots), spare, MAX_SLOTS);
+    const slots = Math.min(Math.ceil(wish.slots), spare, MAX_LOAN_SLOTS);
     if (!(slots >= 1)) return undefined;
     const loan = { loanId, backend: name, endpoint: id, slots };
     return this.#open(loan, endpoint, now, false);
@@ -155,7 +161,8 @@ export class Loans {
     const loan = this.#loans.get(loanId);
     const endpoint = loan && this.#endpointOf(loan);
     if (!loan || !endpoint || loan.isRecalled || loan.endpoint !== endpointId) return;
-    if (loan.slots >= MAX_SLOTS || endpoint.slots.free < 1 || !this.#mayGoOn(loan, now)) return;
+    if (loan.slots >= MAX_LOAN_SLOTS || endpoint.slots.free < 1 || !this.#mayGoOn(loan, now))
+      return;
     loan.slots += 1;
     endpoint.slots.lent += 1;
     const { backend, slots } = loan;

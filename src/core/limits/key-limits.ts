@@ -53,6 +53,8 @@ export interface Estimate {
   readonly answers?: number;
   /** An earlier call was already charged for the same request, so only tokens are. */
   readonly isCharged?: boolean;
+  /** It runs already, so that it is charged beyond a limit too, and later calls wait for that. */
+  readonly hasBegun?: boolean;
 }
 
 /** The usage of a call that has ended; without `inputTokens` the estimate of the input stays. */
@@ -83,13 +85,16 @@ export class KeyLimits {
   /** Mean output of the ended calls of an API key, tokens. */
   readonly #meanOutput = new Map<string, number>();
 
-  /** Charges a call once, however often it is submitted; a call beyond a limit is not charged. */
+  /**
+   * Charges a call once, however often it is submitted; a call beyond a limit is not charged, unless it
+   * has begun.
+   */
   admit(call: Estimate, limits: RateLimits, now: number): RateAnswer {
-    const { callId, keyId, inputTokens, isCharged = false } = call;
+    const { callId, keyId, inputTokens, isCharged = false, hasBegun = false } = call;
     if (this.#charges.has(callId)) return { ok: true, gauges: this.gauges(keyId, limits, now) };
     const most = limits.tokens ?? Infinity;
     const certain = inputTokens + (call.outputTokens ?? 0);
-    if (certain > most) {
+    if (certain > most && !hasBegun) {
       const gauges = this.gauges(keyId, limits, now);
       return { ok: false, gauges, limit: 'too-large', cost: certain, most };
     }
@@ -104,7 +109,9 @@ export class KeyLimits {
       const retryAfterMs = waitMs(limit, this.#bucket(kind, keyId, limit, now), cost[kind]);
       if (retryAfterMs > (refused?.retryAfterMs ?? 0)) refused = { limit: kind, retryAfterMs };
     }
-    if (refused) return { ok: false, gauges: this.gauges(keyId, limits, now), ...refused };
+    if (refused && !hasBegun) {
+      return { ok: false, gauges: this.gauges(keyId, limits, now), ...refused };
+    }
     const charge = { keyId, limits, requests, inputTokens, tokens };
     // Charges are kept only for API keys with limits.
     if (KINDS.some((kind) => limits[kind] !== undefined)) this.#charges.set(callId, charge);

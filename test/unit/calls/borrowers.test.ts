@@ -47,6 +47,21 @@ describe('a call that may borrow', () => {
     expect(mayBorrow(asked('a'), configWith(fields))).toBe(false);
   });
 
+  it('names no run where one may have fewer calls than a loan has slots', () => {
+    const limited = configWith({ limits: { runCalls: 255 } });
+    expect(mayBorrow(asked('a'), limited)).toBe(false);
+    const call = callRequest('a', { sole: true });
+    expect(mayBorrow(asked('a', { call }), limited)).toBe(true);
+    expect(mayBorrow(asked('a'), configWith({ limits: { runCalls: 256 } }))).toBe(true);
+  });
+
+  it('has no key that may have fewer open runs than a loan has slots', () => {
+    const call = callRequest('a', { sole: true });
+    const limited = configWith({ limits: { openRuns: 255 } });
+    expect(mayBorrow(asked('a', { call }), limited)).toBe(false);
+    expect(mayBorrow(asked('a'), configWith({ limits: { openRuns: 256 } }))).toBe(true);
+  });
+
   it('goes to a backend where any endpoint will do', () => {
     expect(mayBorrow(asked('a'), backend({}, two))).toBe(false);
     expect(mayBorrow(asked('a'), backend({ affinity: 'off' }, two))).toBe(true);

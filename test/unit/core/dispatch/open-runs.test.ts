@@ -58,6 +58,26 @@ describe('a key with as many open runs as it may have', () => {
     expect(begin('r0')).toEqual([]);
   });
 
+  it('has more by the calls that run on slots which were lent, until these have ended', () => {
+    const { step, begin, end, open, dispatcher } = newDispatcher();
+    for (let i = 0; i < LIMIT; i += 1) begin(`r${i}`);
+    const wish = { loanId: 'l', backend: 'llm', endpoint: 'e1', slots: 20 };
+    step({ type: 'loan-asked', ...wish });
+    const onLoan = { loanId: 'l', endpoint: 'e1', at: 10 };
+    for (let round = 0; round < 3; round += 1) {
+      for (let i = 0; i < 20; i += 1) {
+        const fields = { runId: `r${round}-${i}`, keyId: 'a' };
+        step({ type: 'submitted', call: callRequest(`c${round}-${i}`, fields), onLoan });
+      }
+      expect(open()).toHaveLength(20);
+      expect([...dispatcher.callsOnLoan('l')]).toHaveLength(20);
+      for (let i = 0; i < 20; i += 1) end(`c${round}-${i}`);
+    }
+    expect(open()).toHaveLength(20);
+    begin('new');
+    expect(open()).toHaveLength(LIMIT);
+  });
+
   it('takes no room from another key', () => {
     const { begin, open } = newDispatcher();
     begin('b0', 'b');

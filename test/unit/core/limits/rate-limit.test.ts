@@ -86,6 +86,19 @@ describe('the limits of a key', () => {
     expect(limits.admit(call('b'), one, 0).ok).toBe(false);
   });
 
+  it('charge a call that has begun already beyond what is left, and later calls wait for that', () => {
+    const limits = new KeyLimits();
+    const both = { requests: 1, tokens: 100 };
+    for (const id of ['a', 'b', 'b']) {
+      const { ok } = limits.admit({ ...call(id, 300), hasBegun: true }, both, 0);
+      expect(ok).toBe(true);
+    }
+    expect(limits.admit(call('c', 100), both, 0)).toMatchObject({ ok: false });
+    expect(limits.admit(call('c', 100), both, 119_000)).toMatchObject({ retryAfterMs: 1_000 });
+    limits.settle('a', { inputTokens: 20, outputTokens: 0 }, 0);
+    expect(limits.gauges('k', both, 0).tokens?.remaining).toBe(0);
+  });
+
   it('get back once what a refused call took', () => {
     const limits = new KeyLimits();
     const both = { requests: 2, tokens: 100 };

@@ -68,6 +68,15 @@ describe('a call that its key has too few tokens for', () => {
     expect(desk.gauges('k', 0).tokens?.remaining).toBe(0);
   });
 
+  it('runs all the same where it has begun, and its key pays', () => {
+    const desk = new CallAccounting(() => ({ tokens: LIMIT }));
+    const call = callRequest('a', { inputTokens: 5_000 });
+    desk.begun({ call, keyId: 'k', version: 1 }, 0);
+    expect(JSON.parse(desk.log.entryJson('a') ?? '{}')).toMatchObject({ state: 'waiting' });
+    expect(desk.gauges('k', 0).tokens?.remaining).toBe(0);
+    expect(charge(desk, 'b', {})?.code).toBe('rate_limit_exceeded');
+  });
+
   it('does not exist if the call is measured in time', () => {
     const desk = new CallAccounting(() => ({ tokens: 1 }));
     expect(charge(desk, 'a', { kind: 'service', maxOutputTokens: 100 })).toBeUndefined();
