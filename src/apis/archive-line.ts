@@ -16,7 +16,7 @@ export const EXPORT_FORMAT = 1;
 const MAX_CALLS = 10_000;
 const ms = numberWithin(0, 1e15);
 const tokens = numberWithin(0, 1e9);
-const name = z.string().check(z.refine(isName, 'expected 1 to 128 printable characters'));
+const name = z.string().check(z.refine(isName, 'expected 1 to 128 printable ASCII characters'));
 /** A name may have been extended by a number that separates runs of the same name. */
 const runName = textWithin(1, 256);
 /** What people read beside a name that is a fingerprint. */
