@@ -2,10 +2,7 @@
  * `npm run bench:core`: measures the time and memory that the scheduler's decisions take with
  * 10,000 waiting calls, and the published Gittins formula on the same samples for comparison. Times
  * are processor time, the least of several rounds; the forecast's are medians of single steps.
- * `--growth` prints instead how a call's cost grows under each policy, `--policies A,B` of some,
- * `--dimensions A;B` over some, and `--chart FILE.svg` draws it.
  */
-
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -30,6 +27,7 @@ import {
 import { growthChart } from './core/growth-chart.ts';
 import { meanUs } from './core/processor-time.ts';
 import { demoWorkload } from './demo-workload.ts';
+import { answerHelp } from './sim/arguments.ts';
 
 const ROUNDS = 7;
 /** Processor time of a round, ms. */
@@ -42,6 +40,14 @@ const random = seededRandom(1);
 const LLM_SPEED = { inputMs: 0.1, outputMs: 20 };
 const speeds = (name: string) => (name === 'llm' ? LLM_SPEED : SERVICE_SPEED);
 
+const USAGE = `usage: npm run bench:core -- [options]
+
+  --growth          prints instead how a call's cost grows under each policy
+  --policies A,B    of some policies: ${POLICY_NAMES.join(', ')}
+  --dimensions A;B  over some of ${Object.keys(DIMENSIONS).join('; ')}
+  --chart FILE.svg  draws it
+  --help`;
+answerHelp(USAGE);
 console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}\n`);
 const { values } = parseArgs({
   options: {

@@ -18,8 +18,17 @@ import { recordingOf } from './clients/recording.ts';
 import { endSessions } from './clients/session.ts';
 import { startEmulator } from './gpu/emulator.ts';
 import { buildBundle, startRawWorkerd } from './raw-workerd.ts';
+import { answerHelp } from './sim/arguments.ts';
 
 const CLIENTS = [...CODING_AGENTS, ...FRAMEWORKS];
+const USAGE = `usage: npm run clients -- [NAME ...] [options]
+
+  NAME          some of ${CLIENTS.map(({ name }) => name).join(', ')};
+                without a name all of them
+  --dir DIR     keeps what is installed
+  --record DIR  writes the shape of what each client sends
+  --faults      runs sessions with a spoiled answer instead
+  --help`;
 const OPTIONS = {
   record: { type: 'string' },
   dir: { type: 'string' },
@@ -35,6 +44,7 @@ const COLUMNS = [
   'verdict',
 ];
 
+answerHelp(USAGE);
 const { values, positionals } = readArguments();
 const unknown = positionals.filter((name) => !CLIENTS.some((client) => client.name === name));
 if (unknown.length > 0) {

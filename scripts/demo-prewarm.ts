@@ -2,8 +2,7 @@
  * `npm run demo:prewarm`: measures the effect of prewarming by real HTTP on bare workerd, with
  * emulated endpoints that scale to zero, next to the simulator's results for the same runs. Both
  * follow the simulator's rules: calls are sent to cold endpoints, and the cron trigger is never
- * fired. Options: --trace FILE --cluster FILE --runs N --time-scale N --theta N --keep-alive S
- * --seed N.
+ * fired.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +14,7 @@ import { DEMO_CLUSTER, demoWorkload } from './demo-workload.ts';
 import { type Emulator, startEmulator } from './gpu/emulator.ts';
 import { buildBundle, type RawWorkerd, startRawWorkerd } from './raw-workerd.ts';
 import { replay } from './replay.ts';
-import { numberOf } from './sim/arguments.ts';
+import { answerHelp, numberOf } from './sim/arguments.ts';
 import { type Cluster, parseCluster, readCluster, type SimBackend } from './sim/cluster.ts';
 import { simulate } from './sim/simulator.ts';
 import { InputError, readTrace } from './sim/trace.ts';
@@ -39,6 +38,18 @@ interface Setting {
   readonly keepAliveMs: number;
 }
 
+const USAGE = `usage: npm run demo:prewarm -- [options]
+
+  --trace FILE    recorded runs of your own
+  --cluster FILE  their backends
+  --runs N        the first runs only
+  --time-scale N  how many times as fast the runs pass (default 5)
+  --theta N       the probability of need from which a wake pays (default 0.25)
+  --keep-alive S  seconds that endpoints are kept warm longer, to compare with (default 60)
+  --seed N        of the runs that are made up (default 1)
+  --help`;
+
+answerHelp(USAGE);
 const options = readOptions();
 const stops: Array<() => Promise<unknown>> = [];
 process.on('SIGINT', () => void end(130));

@@ -1,8 +1,7 @@
 /**
  * `npm run demo`: replays the same recorded runs twice through the dispatcher by real HTTP: first
  * in order of arrival and waking on demand, as today's gateways do, then with Talaria's policy and
- * prewarming, which learn while the runs are replayed. Options: --trace FILE, --time-scale N,
- * --slots N, --seed N.
+ * prewarming, which learn while the runs are replayed.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,6 +13,7 @@ import { demoWorkload } from './demo-workload.ts';
 import { type Emulator, startEmulator } from './gpu/emulator.ts';
 import { freePort } from './raw-workerd.ts';
 import { type ReplayResult, replay } from './replay.ts';
+import { answerHelp } from './sim/arguments.ts';
 import { type CompletionSummary, summarize } from './sim/summary.ts';
 import { InputError, readTrace } from './sim/trace.ts';
 import { admin, type Stack, startStack } from './stack.ts';
@@ -55,6 +55,15 @@ interface Row {
   readonly result: ReplayResult;
 }
 
+const USAGE = `usage: npm run demo -- [options]
+
+  --trace FILE    recorded runs of your own
+  --time-scale N  how many times as fast the runs pass (default 20)
+  --slots N       slots of the model's endpoint (default ${LLM.slots})
+  --seed N        of the runs that are made up (default 1)
+  --help`;
+
+answerHelp(USAGE);
 const options = readOptions();
 const stops: Array<() => Promise<unknown>> = [];
 process.on('SIGINT', () => void end(130));

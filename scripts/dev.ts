@@ -5,11 +5,15 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { serveTraffic } from './demo-traffic.ts';
 import { startEmulator } from './gpu/emulator.ts';
+import { claimState, isAlive } from './local-state.ts';
 import { ADMIN_TOKEN, admin, isPortFree, startStack, untilReady } from './stack.ts';
 import { findUpstream, KEY_BINDING, type Upstream, upstreamBackends } from './upstream.ts';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const API_KEY = 'talaria-demo-key';
 const DEFAULT_PORT = 8787;
 const CRON_MS = 60_000;
@@ -47,6 +51,14 @@ setInterval(() => {
 try {
   const served = found ? ofUpstream(found.upstream) : await ofEmulators();
   console.log('Starting the dispatcher ...');
+  const { persistTo, heldAt, release } = await claimState(`${ROOT}.wrangler`, port);
+  process.on('exit', release);
+  if (persistTo !== undefined) {
+    const where = relative(ROOT, persistTo);
+    console.log(
+      `Another npm start runs here, at port ${heldAt}: this one keeps its state in ${where}.`,
+    );
+  }
   const key = found?.upstream.key;
   const traffic = await serveTraffic({
     ...{ url: `http://127.0.0.1:${port}`, apiKey: API_KEY, tenant: 'demo', model: served.model },
@@ -55,6 +67,7 @@ try {
   stops.push(traffic.close);
   const stack = await startStack({
     port,
+    ...(persistTo === undefined ? {} : { persistTo }),
     cronMs: CRON_MS,
     bindings: {
       // An earlier start configured endpoints that no longer exist, so only this start's version is
@@ -176,16 +189,6 @@ function launchersOf(parent: number): number[] {
     return [parent, Number(shown)].filter((pid) => pid > 1);
   } catch {
     return [parent];
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: the process exists but may not be signalled.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

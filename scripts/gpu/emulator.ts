@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { firstProblem } from '../../src/http/problem.ts';
 import { type AdapterAnswer, type AdapterCounts, Adapters } from './adapters.ts';
 import { Engine, type EngineStats, REAL_TIMERS } from './engine.ts';
 import { cutShort, type EmulatorOptions, type Exchange, parseJson, sendJson } from './exchange.ts';
@@ -162,7 +163,10 @@ function answerStatus(exchange: Exchange, faults: Faults): boolean {
       const parsed = faultSchema.safeParse(parseJson(body.toString()));
       if (parsed.success) faults.plan(parsed.data);
       if (parsed.success) sendJson(res, 201, parsed.data);
-      else sendJson(res, 400, errorBody(parsed.error.message, 'invalid_request_error', 400));
+      else {
+        const { message, param } = firstProblem(parsed.error);
+        sendJson(res, 400, errorBody(message, 'invalid_request_error', 400, param));
+      }
       return true;
     }
     case 'POST /_emulator/reset':

@@ -1,8 +1,21 @@
-/**
- * The emulated endpoint as a program: `node scripts/gpu/main.ts --port 9000 --models m --slots 8`
- */
+/** The emulated endpoint as a program. */
 import { parseArgs } from 'node:util';
+import { answerHelp } from '../sim/arguments.ts';
 import { startEmulator } from './emulator.ts';
+
+const USAGE = `usage: node scripts/gpu/main.ts [options]
+
+  --port N             0 is any free one (default 9000)
+  --models A,B         models that it serves (default m)
+  --slots N            calls that it runs at a time (default 8)
+  --prefill-ms N       a token of the prompt, ms (default 0.1)
+  --decode-ms N        a token of the answer, ms (default 20)
+  --cold-start-ms N    it is cold at first and after idling, and takes so long to wake
+  --idle-timeout-ms N  idle time after which it goes cold (default 60000)
+  --kv-cache-tokens N  it has a prefix cache of so many tokens
+  --time-scale N       how many times as fast time passes there (default 1)
+  --ordinary-answers   answers are as long as a model's, and tools are called
+  --help`;
 
 const OPTIONS = {
   port: { type: 'string', default: '9000' },
@@ -41,6 +54,7 @@ function readOptions() {
   }
 }
 
+answerHelp(USAGE);
 const values = readOptions();
 const cold = values['cold-start-ms'];
 const cache = values['kv-cache-tokens'];

@@ -3,6 +3,7 @@
  * rerank, plain and streamed, and audio and images as bytes.
  */
 import { randomUUID } from 'node:crypto';
+import { firstProblem } from '../../src/http/problem.ts';
 import type { Job } from './engine.ts';
 import { cutShort, type Exchange, parseJson, sendJson } from './exchange.ts';
 import { type Generation, generationOf, wordAt } from './generation.ts';
@@ -48,9 +49,14 @@ const GENERATING: Readonly<Record<string, GeneratingApi>> = {
 export function answerModelCall(exchange: Exchange, cut: boolean): void {
   const { res, url, options } = exchange;
   if (isMedia(url.pathname)) return answerMedia(exchange);
-  const parsed = bodySchema.safeParse(parseJson(exchange.body.toString()));
+  const json = parseJson(exchange.body.toString());
+  if (json === undefined) {
+    return refuse(exchange, 400, 'The body is not valid JSON.', 'invalid_request_error', 400);
+  }
+  const parsed = bodySchema.safeParse(json);
   if (!parsed.success) {
-    return refuse(exchange, 400, parsed.error.message, 'invalid_request_error', 400);
+    const { message, param } = firstProblem(parsed.error);
+    return refuse(exchange, 400, message, 'invalid_request_error', 400, param);
   }
   const body = parsed.data;
   const { adapters } = exchange;
@@ -195,11 +201,12 @@ function refuse(
   message: string,
   type: string,
   code: string | number,
+  param?: string,
 ): void {
   const isMessages = url.pathname.startsWith('/v1/messages');
   sendJson(
     res,
     status,
-    isMessages ? anthropicError(message, type) : errorBody(message, type, code),
+    isMessages ? anthropicError(message, type) : errorBody(message, type, code, param),
   );
 }

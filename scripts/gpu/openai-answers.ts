@@ -97,8 +97,14 @@ export function embeddings(model: string, inputs: readonly string[], base64: boo
   };
 }
 
-export function errorBody(message: string, type: string, code: string | number): object {
-  return { error: { message, type, param: null, code } };
+/** `param`: the path of the field that is wrong. */
+export function errorBody(
+  message: string,
+  type: string,
+  code: string | number,
+  param: string | null = null,
+): object {
+  return { error: { message, type, param, code } };
 }
 
 function finishReason(g: Generation): string {

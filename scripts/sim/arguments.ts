@@ -75,6 +75,13 @@ export async function runCommand<T extends ParseArgsOptionsConfig>(
   }
 }
 
+/** Prints the usage and ends the process where the arguments ask for it. */
+export function answerHelp(usage: string): void {
+  if (!process.argv.slice(2).includes('--help')) return;
+  console.error(usage);
+  process.exit(0);
+}
+
 function readArguments<T extends ParseArgsOptionsConfig>(options: T, usage: string): Values<T> {
   try {
     return parseArgs({ options }).values;

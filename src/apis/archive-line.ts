@@ -5,7 +5,7 @@
 import * as z from 'zod/mini';
 import { type Outcome, wrongInput } from '../http/errors.ts';
 import { numberWithin, textLike, textWithin } from '../http/field-schemas.ts';
-import { firstProblem } from '../http/problem.ts';
+import { firstProblem, problemWithin } from '../http/problem.ts';
 import { CLIENT_BACKEND } from '../protocol/admission.ts';
 import type { ArchivedRun } from '../protocol/archive.ts';
 import { isName } from '../protocol/name.ts';
@@ -16,7 +16,7 @@ export const EXPORT_FORMAT = 1;
 const MAX_CALLS = 10_000;
 const ms = numberWithin(0, 1e15);
 const tokens = numberWithin(0, 1e9);
-const name = z.string().check(z.refine(isName, 'expected 1 to 128 printable characters'));
+const name = z.string().check(z.refine(isName, 'expected 1 to 128 printable ASCII characters'));
 /** A name may have been extended by a number that separates runs of the same name. */
 const runName = textWithin(1, 256);
 /** What people read beside a name that is a fingerprint. */
@@ -68,22 +68,20 @@ export type ArchiveLine =
 
 /** Reads a line; an error names the number of the line and the field. */
 export function readArchiveLine(line: string, number: number): Outcome<{ line: ArchiveLine }> {
-  const refuse = (param: string | undefined, message: string) =>
-    wrongInput({
-      param: param === undefined ? `line ${number}` : `line ${number}: ${param}`,
-      message: `Line ${number}: ${message}`,
-    });
+  const refuse = (message: string) =>
+    wrongInput({ param: `line ${number}`, message: `Line ${number}: ${message}` });
   let json: unknown;
   try {
     json = JSON.parse(line);
   } catch {
-    return refuse(undefined, 'not valid JSON.');
+    return refuse('not valid JSON.');
   }
   const isHead = typeof json === 'object' && json !== null && Object.hasOwn(json, 'talaria_export');
   const parsed = isHead ? head.safeParse(json) : run.safeParse(json);
   if (!parsed.success) {
     const { param, message } = firstProblem(parsed.error);
-    return refuse(param, message);
+    if (param === undefined) return refuse(message);
+    return wrongInput(problemWithin(`line ${number}: `, { param, message }));
   }
   const { data } = parsed;
   if ('talaria_export' in data) return { ok: true, line: { kind: 'head', head: data } };

@@ -62,6 +62,18 @@ const MAX_SEQUENCES = 1_024;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
+ * A body without byte order marks, which engines refuse. A text that was written with a mark twice
+ * begins with two.
+ */
+function withoutMarks(content: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  let start = 0;
+  while (BYTE_ORDER_MARK.every((byte, i) => content[start + i] === byte)) {
+    start += BYTE_ORDER_MARK.length;
+  }
+  return start === 0 ? content : content.subarray(start);
+}
+
+/**
  * The error is `invalid_request_error`. `seedOf`: asked for the prefixes of calls that generate,
  * which alone are cached by them. `pathModel`: the model that the path names; it counts where the body
  * names none.
@@ -73,9 +85,7 @@ export function parseModelRequest(
   seedOf?: PrefixSeed,
   pathModel?: string,
 ): Outcome<{ request: ModelRequest; caller: CallerFields }> {
-  // A byte order mark is not forwarded: engines refuse it.
-  const hasMark = BYTE_ORDER_MARK.every((byte, i) => content[i] === byte);
-  const bytes = hasMark ? content.subarray(BYTE_ORDER_MARK.length) : content;
+  const bytes = withoutMarks(content);
   const read = sketchBody(bytes, bounds, api.streams ? seedOf : undefined);
   if (!read.ok) return read;
   const { sketch } = read;

@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import { isName } from '../protocol/name.ts';
 
-const name = z.string().check(z.refine(isName, 'expected 1 to 128 printable characters'));
+const name = z.string().check(z.refine(isName, 'expected 1 to 128 printable ASCII characters'));
 
 export const runEventSchema = z.strictObject({
   type: z.enum(['unit_begin', 'unit_end']),

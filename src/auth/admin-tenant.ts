@@ -21,7 +21,8 @@ export const adminAuth = createMiddleware<AppEnv>(async (c, next) => {
   c.set('admin', auth.name);
   const tenant = c.req.param('tenant');
   if (tenant !== undefined && !TENANT_NAME.safeParse(tenant).success) {
-    const message = 'A tenant\'s name has 1 to 64 letters, digits, ".", "_" or "-".';
+    const message =
+      'A tenant\'s name has 1 to 64 letters, digits, ".", "_" or "-", the first a letter or digit.';
     return invalidRequest({ param: 'tenant', message });
   }
   return next();

@@ -57,7 +57,8 @@ export async function administrator(
   token: string | undefined,
   adminTokens: string | undefined,
 ): Promise<Outcome<{ name: string }>> {
-  if (!token) return failure('invalid_api_key');
+  const message = "The administrator's token is missing or wrong.";
+  if (!token) return failure('invalid_api_key', { message });
   const given = await sha256(token);
   let name: string | undefined;
   // Every token is compared, and by its hash, so that the duration reveals nothing about any of
@@ -69,7 +70,7 @@ export async function administrator(
       name = named ?? `#${hex(new Uint8Array(given, 0, 4))}`;
     }
   }
-  return name === undefined ? failure('invalid_api_key') : { ok: true, name };
+  return name === undefined ? failure('invalid_api_key', { message }) : { ok: true, name };
 }
 
 /** A new key with 160 random bits, and the id that refers to it. */

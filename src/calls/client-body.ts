@@ -40,14 +40,16 @@ export async function withBody(
   const { config } = c.get('tenant');
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
   const { bodies: count, bytes } = config.limits.inHand;
-  const taken = takeInHand(c, bodies, { count, bytes });
+  // A longer one has no room even where nothing else is held, so its client is not told to wait.
+  const most = Math.min(maxBytes, bytes, memoryOf(c));
+  const taken = takeInHand(c, bodies, { count, bytes }, most);
   if (!taken.ok) {
     await discardBody(c.req.raw);
     return refuse(taken.error);
   }
   const { hand } = taken;
   try {
-    const rules = { maxBytes, pace: config.limits.body, hand, keepsEncoding };
+    const rules = { maxBytes: most, pace: config.limits.body, hand, keepsEncoding };
     const read = await readBody(c.req.raw, rules);
     if (!read.ok) return refuse(read.error);
     const { bytes } = read;
@@ -105,7 +107,18 @@ export function ownerOf(c: Context<AppEnv>): string {
   return `${c.get('tenant').tenant}/${c.get('keyId')}`;
 }
 
-function takeInHand(c: Context<AppEnv>, kind: InHand, limits: HandLimits): Outcome<{ hand: Hand }> {
+/** Bytes of bodies that this isolate may hold. */
+function memoryOf(c: Context<AppEnv>): number {
+  return Number(c.env.BODY_MEMORY_BYTES ?? MOST_BYTES);
+}
+
+/** `most`: a body that is longer is refused by its reader, and none of it is held. */
+function takeInHand(
+  c: Context<AppEnv>,
+  kind: InHand,
+  limits: HandLimits,
+  most = Infinity,
+): Outcome<{ hand: Hand }> {
   const owner = ownerOf(c);
   const request = c.req.raw;
   const length = Number(c.get('headers').get('content-length') ?? Infinity);
@@ -113,9 +126,8 @@ function takeInHand(c: Context<AppEnv>, kind: InHand, limits: HandLimits): Outco
     const refused = refusedUntil(owner);
     if (refused) return refused;
   }
-  const room = Number(c.env.BODY_MEMORY_BYTES ?? MOST_BYTES);
-  const expected = Number.isFinite(length) ? length : 0;
-  const taken = kind.take(owner, limits, room, expected);
+  const expected = Number.isFinite(length) && length <= most ? length : 0;
+  const taken = kind.take(owner, limits, memoryOf(c), expected);
   if (!taken.ok) return taken;
   const { hand } = taken;
   // The runtime stops a Worker whose client has left without notice: what it held would count for

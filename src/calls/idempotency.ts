@@ -49,7 +49,7 @@ async function runUnderKey(
 ): Promise<Response> {
   const headers = { 'x-request-id': c.get('requestId') };
   if (!/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
-    const message = 'Expected 1 to 255 printable characters.';
+    const message = 'Expected 1 to 255 printable ASCII characters.';
     const error = { code: 'invalid_request_error', param: 'idempotency-key', message } as const;
     return errorResponse(error, headers);
   }

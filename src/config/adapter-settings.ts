@@ -91,7 +91,7 @@ function* backendProblems({ models, adapters, whileCold }: Checked, at: string):
   }
   for (const adapter of names) {
     if (NAME.test(adapter)) continue;
-    const message = 'expected a name of 1 to 256 printable characters without ":"';
+    const message = 'expected a name of 1 to 256 printable ASCII characters without ":"';
     yield { param: `${at}.${adapter}`, message };
   }
 }

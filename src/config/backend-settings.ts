@@ -56,7 +56,10 @@ const endpoint = z.strictObject({
       ),
       /** The key itself, in a PUT only: it is stored as `sealed`. */
       value: z.optional(
-        textLike(/^[\x21-\x7e]{1,4096}$/, 'expected 1 to 4096 printable characters without spaces'),
+        textLike(
+          /^[\x21-\x7e]{1,4096}$/,
+          'expected 1 to 4096 printable ASCII characters without spaces',
+        ),
       ),
       /** The key, encrypted for this tenant, backend and host. */
       sealed: z.optional(

@@ -30,7 +30,7 @@ const rateLimits = { requestsPerMinute: z.optional(rate), tokensPerMinute: z.opt
 /** A name, perhaps with a `*` for any end of it. */
 const applicationName = z
   .string()
-  .check(z.refine(isName, 'expected 1 to 128 printable characters'));
+  .check(z.refine(isName, 'expected 1 to 128 printable ASCII characters'));
 
 const keyHash = z.strictObject({
   id: name,

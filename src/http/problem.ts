@@ -36,6 +36,11 @@ export function firstProblem(
   return { param, message: `Field "${param}": ${message}.` };
 }
 
+/** The same problem of an input that is part of another one: its field is named from there. */
+export function problemWithin(at: string, { param, message }: Required<Problem>): Problem {
+  return { param: `${at}${param}`, message: message.replace(`"${param}"`, `"${at}${param}"`) };
+}
+
 function problemOf(issue: z.core.$ZodIssue, path: readonly PropertyKey[] = issue.path): Problem {
   // Where a value has the kind of one of several schemas, what is wrong is within it.
   const inner = issue.code === 'invalid_union' ? innerOf(issue) : undefined;

@@ -73,7 +73,7 @@ export async function identify(
   };
   const invalid = Object.values(asked).find(({ named }) => named && !isName(named.value))?.named;
   if (invalid) {
-    const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
+    const message = `Expected 1 to ${MAX_NAME_CHARS} printable ASCII characters.`;
     return wrongInput({ param: invalid.why, message });
   }
   const namedApp = asked.app.named;

@@ -22,7 +22,7 @@ export const batchOrderSchema = z.looseObject({
       z.refine((m) => Object.keys(m).length <= 16, 'expected 16 pairs at most'),
       z.refine((m) => isName(m.talaria_app ?? 'absent'), {
         path: ['talaria_app'],
-        message: 'expected 1 to 128 printable characters',
+        message: 'expected 1 to 128 printable ASCII characters',
       }),
     ),
   ),

@@ -51,7 +51,7 @@ export const jobOrderSchema = z.strictObject({
   deadline_ms: z.optional(z.int().check(z.minimum(1))),
   /** Has the effect of the header `Idempotency-Key`. */
   idempotency_key: z.optional(
-    textLike(/^[\x20-\x7e]{1,255}$/, 'expected 1 to 255 printable characters'),
+    textLike(/^[\x20-\x7e]{1,255}$/, 'expected 1 to 255 printable ASCII characters'),
   ),
   webhook: z.optional(z.strictObject({ url: textUpTo(2_048), secret: z.optional(z.string()) })),
 });

@@ -8,6 +8,7 @@ import { parseModelRequest } from '../apis/model-request.ts';
 import { modelOf } from '../calls/model-call.ts';
 import type { TenantConfig } from '../config/schema.ts';
 import type { ApiError } from '../http/errors.ts';
+import { problemWithin } from '../http/problem.ts';
 import type { JobOrder } from './job-order.ts';
 
 const APIS: ReadonlyMap<string, ModelApi> = new Map(
@@ -24,8 +25,9 @@ export function orderProblem(
   if (!api || /^\s*multipart\//i.test(headers['content-type'] ?? '')) return undefined;
   const read = parseModelRequest(Uint8Array.from(body), api, config.limits.body);
   if (!read.ok) {
-    const { param } = read.error;
-    return { ...read.error, param: param === undefined ? 'body' : `body.${param}` };
+    const { param, message } = read.error;
+    if (param === undefined || message === undefined) return { ...read.error, param: 'body' };
+    return { ...read.error, ...problemWithin('body.', { param, message }) };
   }
   const found = modelOf(config, read.request.model);
   return found.ok ? undefined : { ...found.error, param: 'body.model' };

@@ -8,7 +8,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Request headers of dispatched calls, with their descriptions. */
 const CALL_HEADERS: Readonly<Record<string, string>> = {
-  'x-talaria-app': 'The application: 1 to 128 printable characters',
+  'x-talaria-app': 'The application: 1 to 128 printable ASCII characters',
   'x-talaria-run': 'The run: the same for all calls of one execution',
   'x-talaria-unit': 'The unit: the step that this call belongs to',
   'x-talaria-run-final': '`true`: the last call of its run',

@@ -74,7 +74,7 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
   const { idempotencyKey, deadlineMs, ...call } = read.order;
   const key = c.req.header('idempotency-key') ?? idempotencyKey;
   if (key !== undefined && !/^[\x20-\x7e]{1,255}$/.test(key)) {
-    const message = 'Expected 1 to 255 printable characters.';
+    const message = 'Expected 1 to 255 printable ASCII characters.';
     return invalidRequest({ param: 'idempotency-key', message });
   }
   const problem = orderProblem(call, config);

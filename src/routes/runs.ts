@@ -53,7 +53,7 @@ export const runs = new Hono<AppEnv>()
   });
 
 function badName(param: string): ApiError {
-  const message = `Expected 1 to ${MAX_NAME_CHARS} printable characters.`;
+  const message = `Expected 1 to ${MAX_NAME_CHARS} printable ASCII characters.`;
   return { code: 'invalid_request_error', param, message };
 }
 

@@ -356,6 +356,11 @@ describe('a client without a valid key', () => {
     }
     await expectError(await asAdmin('DELETE', `/tenants/${TENANT}`, undefined, 'x'), unauthorized);
     await expectError(await asAdmin('PUT', `/tenants/${TENANT}`, '{}', 'x'), unauthorized);
+    // An API key is none, and its client is told what is.
+    const answer = await asAdmin('GET', `/tenants/${TENANT}`, undefined, key);
+    expect(await answer.json()).toMatchObject({
+      error: { message: "The administrator's token is missing or wrong." },
+    });
   });
 });
 

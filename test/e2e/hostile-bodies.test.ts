@@ -236,6 +236,35 @@ describe('a long body', () => {
   });
 });
 
+describe('a body that announces more than ever has room', () => {
+  const JSON_TYPE = 'application/json';
+  const FORM = 'multipart/form-data; boundary=b';
+
+  it.each([
+    [CHAT, JSON_TYPE],
+    ['/v1/messages', JSON_TYPE],
+    ['/v1/messages/count_tokens', JSON_TYPE],
+    ['/v1/audio/transcriptions', FORM],
+    ['/v1/backends/tool/x', JSON_TYPE],
+    ['/v1/jobs', JSON_TYPE],
+    ['/v1/files', FORM],
+  ])('is refused as too large at %s, and its client is not told to wait', async (path, type) => {
+    // More than the limit, than the room of all clients, and than a key may ever have in hand.
+    for (const length of [30 * MB, 70 * MB, 99_999 * MB]) {
+      const sender = new Sender(path, [`content-type: ${type}`, `content-length: ${length}`]);
+      sender.send('{');
+      const answer = await sender.answer;
+      sender.leave();
+      expect({ length, answer }).toMatchObject({
+        answer: expect.stringMatching(/^HTTP\/1\.1 413 .*request_too_large/s),
+      });
+      expect(answer).toMatch(/x-should-retry: false/i);
+      expect(answer).not.toMatch(/retry-after/i);
+    }
+    expect(reached).toEqual([]);
+  });
+});
+
 describe('a body that stops', () => {
   it('is told so at every path, and its connection is ended', async () => {
     const paths: ReadonlyArray<readonly [path: string, length: number]> = [

@@ -150,6 +150,21 @@ describe('a field that the API does not have', () => {
   });
 });
 
+describe('byte order marks', () => {
+  const json = '{"model":"m","messages":[{"role":"user","content":"\ufeffa"}]}';
+
+  it.each([0, 1, 2, 3])('%i before a body are not passed on', (count) => {
+    const request = requestOf('\ufeff'.repeat(count) + json, 'chat');
+    expect(Buffer.from(withFields(request, { usage: false })).toString()).toBe(json);
+  });
+
+  it('elsewhere, and alone, are no JSON', () => {
+    for (const text of ['\ufeff', '\ufeff\ufeff', `${json}\ufeff`, ` \ufeff${json}`]) {
+      expect(read(text, 'chat')).toMatchObject({ ok: false });
+    }
+  });
+});
+
 describe('a model in the path', () => {
   const messages = '"messages":[{"role":"user","content":"a"}]';
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

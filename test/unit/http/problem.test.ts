@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { intWithin, textWithin } from '../../../src/http/field-schemas.ts';
-import { firstProblem } from '../../../src/http/problem.ts';
+import { firstProblem, problemWithin } from '../../../src/http/problem.ts';
 
 const limit = z.nullish(z.union([z.number().check(z.minimum(0)), z.literal(-1)]));
 const options = z.nullish(
@@ -77,5 +77,15 @@ describe('a problem', () => {
     if (parsed.success) throw new Error('it was taken');
     const message = 'The body: expected an object, not a list.';
     expect(firstProblem(parsed.error)).toEqual({ message });
+  });
+});
+
+describe('a problem of a part', () => {
+  it('is named by its place in the whole, once', () => {
+    const problem = { param: 'a[0].b', message: 'Field "a[0].b": expected a number.' };
+    expect(problemWithin('body.', problem)).toEqual({
+      param: 'body.a[0].b',
+      message: 'Field "body.a[0].b": expected a number.',
+    });
   });
 });

@@ -6,7 +6,7 @@ import { identify } from '../../../src/identity/identity.ts';
 const identityOf = (headers: Record<string, string>, metadata: Record<string, string> = {}) =>
   identify(new Headers(headers), { metadata, shape: 's' }, 'key');
 
-const NAME = 'Expected 1 to 128 printable characters.';
+const NAME = 'Expected 1 to 128 printable ASCII characters.';
 const TIME = 'Expected milliseconds above 0.';
 const LATE = 'Expected "run" or "refuse".';
 

@@ -235,6 +235,10 @@ describe('an import', () => {
     ['\n\n[]', 'Line 3: '],
     [JSON.stringify({ talaria_export: 2 }), 'talaria_export'],
     [JSON.stringify(run), 'units[0].calls'],
+    [
+      `\n${JSON.stringify({ ...run, units: [] })}`,
+      JSON.stringify('Field "line 2: units": expected at least 1 item.'),
+    ],
     [JSON.stringify({ ...run, units, arrival_ms: -1 }), 'arrival_ms'],
     [JSON.stringify({ ...run, units, app: 'a\nb' }), 'app'],
     [JSON.stringify({ ...run, units: [{ ...units[0], backend: '__proto__' }] }), 'backend'],

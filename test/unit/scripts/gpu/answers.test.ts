@@ -190,6 +190,21 @@ describe('refusals', () => {
     expect(Object.keys(error).sort()).toEqual(['code', 'message', 'param', 'type']);
   });
 
+  it.each([
+    ['max_tokens', '/v1/chat/completions', { ...CHAT, max_tokens: 0 }],
+    ['tools[0]', '/v1/chat/completions', { ...CHAT, tools: [null] }],
+    ['response_format', '/v1/chat/completions', { ...CHAT, response_format: 'json' }],
+    ['max_output_tokens', '/v1/responses', { model: 'm', input: 'x', max_output_tokens: 1.5 }],
+    ['max_tokens', '/v1/messages', { ...CHAT, max_tokens: 1e308 }],
+  ])('name the field %s in a sentence, at %s', async (field, path, body) => {
+    const response = await post(await start(), path, body);
+    expect(response.status).toBe(400);
+    const { error } = await jsonOf<{ error: { message: string; param?: string } }>(response);
+    expect(error.message).toMatch(/^Field "[^"]+": expected [^{}]+\.$/);
+    expect(error.message).toContain(`"${field}"`);
+    expect(error.param).toBe(path === '/v1/messages' ? undefined : field);
+  });
+
   it('name a model that does not exist by its code', async () => {
     const answer = await jsonOf<{ error: { code: string } }>(
       chat(await start(), { model: 'other' }),

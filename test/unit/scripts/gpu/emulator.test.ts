@@ -108,7 +108,9 @@ describe('faults', () => {
     expect((await post(emulator, '/_emulator/faults', plan)).status).toBe(201);
     expect((await chat(emulator)).status).toBe(200);
     expect((await post(emulator, '/tools/x', {})).status).toBe(500);
-    expect((await post(emulator, '/_emulator/faults', { kind: 'odd' })).status).toBe(400);
+    const odd = await post(emulator, '/_emulator/faults', { kind: 'odd' });
+    expect(odd.status).toBe(400);
+    expect(await odd.json()).toMatchObject({ error: { param: 'kind' } });
   });
 });
 
