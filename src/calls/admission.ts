@@ -102,7 +102,11 @@ export class Admission {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const answer = await ask();
-        if (answer.status === 'refused') return answer;
+        if (answer.status === 'refused') {
+          // A call that waited has a ticket still.
+          this.#dispose();
+          return answer;
+        }
         if (this.#isOver) {
           // The client left during the request: the cancellation may have reached the object first.
           this.#dispose();
