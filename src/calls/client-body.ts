@@ -40,8 +40,9 @@ export async function withBody(
   const { config } = c.get('tenant');
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
   const { bodies: count, bytes } = config.limits.inHand;
-  // A longer one has no room even where nothing else is held, so its client is not told to wait.
-  const most = Math.min(maxBytes, bytes, memoryOf(c));
+  // A longer one has no room even where nothing else is held (an owner has half of what is free), so
+  // its client is not told to wait.
+  const most = Math.min(maxBytes, bytes, Math.floor(memoryOf(c) / 2));
   const taken = takeInHand(c, bodies, { count, bytes }, most);
   if (!taken.ok) {
     await discardBody(c.req.raw);
