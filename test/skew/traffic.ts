@@ -142,9 +142,10 @@ export async function jobs(world: World, refusesImpossible = true): Promise<Prob
   await order(job('kept'), { 'idempotency-key': 'job' });
   await order(job('kept'), { 'idempotency-key': 'job' });
   const impossible = job('x', { model: 'none' });
+  // Not one that an earlier version has taken.
+  const headers = { 'idempotency-key': crypto.randomUUID() };
   for (let i = 0; i < 2; i += 1) {
     const seen: Problems = [];
-    const headers = { 'idempotency-key': 'no' };
     await ask(world, 'POST', '/v1/jobs', { body: impossible, headers, status: 404 }, seen);
     if (refusesImpossible) problems.push(...seen);
   }
