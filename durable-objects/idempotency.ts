@@ -8,7 +8,12 @@
  * between, by its expiry.
  */
 import { DurableObject, RpcTarget } from 'cloudflare:workers';
-import type { Claim, ClaimResult, StoredAnswer } from '../src/protocol/idempotency.ts';
+import type {
+  Claim,
+  ClaimResult,
+  IdempotencyApi,
+  StoredAnswer,
+} from '../src/protocol/idempotency.ts';
 import { ObjectAlarm } from './alarm.ts';
 import { migrate } from './migrations.ts';
 import { contentBytes, textBytes } from './stored-size.ts';
@@ -53,7 +58,7 @@ interface Row {
   readonly answer: StoredAnswer;
 }
 
-export class IdempotencyShard extends DurableObject<Env> {
+export class IdempotencyShard extends DurableObject<Env> implements IdempotencyApi {
   readonly #sql: SqlStorage;
   readonly #alarm: ObjectAlarm;
   /** The current hold on each key, in memory only; an older hold on a key has no effect. */

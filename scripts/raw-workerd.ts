@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ASSETS_DIR, ensureAssets } from './console-assets.ts';
-import { ABORTABLE_WORKER, FRONT_WORKER, KV_WORKER, workerdConfig } from './workerd-config.ts';
+import { ABORTABLE_WORKER, RECORDING_WORKER, SWITCHING_WORKER } from './object-wrappers.ts';
+import { FRONT_WORKER, KV_WORKER, workerdConfig } from './workerd-config.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const START_PATIENCE_MS = 30_000;
@@ -55,6 +56,15 @@ export interface RawOptions {
   readonly fileKb?: number;
   /** Gives the objects an isolate of their own, as the platform does, instead of the Worker's. */
   readonly objectsApart?: boolean;
+  /** The bundle of the objects where it is another version than the Worker's; they are apart then. */
+  readonly objectsBundle?: string;
+  /** The objects log what they are asked and what they answer (object-wrappers.ts). */
+  readonly records?: boolean;
+  /**
+   * Each abort of a tenant's object brings it up in the other version, the Worker's or `objectsBundle`,
+   * which is its first.
+   */
+  readonly switches?: boolean;
   /** Lets tenants' objects be aborted. */
   readonly abortable?: boolean;
 }
@@ -71,6 +81,9 @@ export async function startRawWorkerd(
     inspect = false,
     fileKb,
     objectsApart = false,
+    objectsBundle,
+    records = false,
+    switches = false,
     abortable = false,
   }: RawOptions = {},
 ): Promise<RawWorkerd> {
@@ -79,11 +92,15 @@ export async function startRawWorkerd(
   await writeFile(join(stateDir, 'bundle.js'), await readFile(bundle));
   await writeFile(join(stateDir, 'kv.js'), KV_WORKER);
   await writeFile(join(stateDir, 'front.js'), FRONT_WORKER);
-  await writeFile(join(stateDir, 'abortable.js'), ABORTABLE_WORKER);
+  const abortion = abortable ? ABORTABLE_WORKER : undefined;
+  const wrapper = records ? RECORDING_WORKER : switches ? SWITCHING_WORKER : abortion;
+  if (wrapper) await writeFile(join(stateDir, 'wrapper.js'), wrapper);
+  const otherObjects = objectsBundle !== undefined;
+  if (otherObjects) await writeFile(join(stateDir, 'objects.js'), await readFile(objectsBundle));
   const config = join(stateDir, 'config.capnp');
   const settings = {
     ...(await compatibility()),
-    ...{ secrets, objectsApart, abortable, assets: ASSETS_DIR },
+    ...{ secrets, objectsApart, otherObjects, wrapper, hasBoth: switches, assets: ASSETS_DIR },
   };
   await writeFile(config, workerdConfig(port, cronPort, join(stateDir, 'objects'), settings));
   const inspector = inspect ? `127.0.0.1:${await freePort()}` : undefined;

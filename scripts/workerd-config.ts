@@ -10,10 +10,14 @@ export interface WorkerdSettings {
   readonly flags: string;
   readonly secrets: Readonly<Record<string, string>>;
   readonly objectsApart: boolean;
+  /** The objects' bundle is another one, `objects.js`; they are apart then. */
+  readonly otherObjects: boolean;
   /** Folder of the static assets. */
   readonly assets: string;
-  /** Lets tenants' objects be aborted from outside; for tests. */
-  readonly abortable: boolean;
+  /** The module around the objects' bundle, of object-wrappers.ts. */
+  readonly wrapper: string | undefined;
+  /** The Worker's bundle is beside that of the objects, for the wrapper. */
+  readonly hasBoth: boolean;
 }
 
 /** Durable Objects: binding, class, and the name of their storage. */
@@ -32,13 +36,22 @@ export function workerdConfig(
   port: number,
   cronPort: number,
   disk: string,
-  { date, flags, secrets, objectsApart, assets, abortable }: WorkerdSettings,
+  { date, flags, secrets, assets, ...settings }: WorkerdSettings,
 ): string {
+  const { otherObjects, wrapper, hasBoth } = settings;
+  const objectsApart = settings.objectsApart || otherObjects;
   const compatibility = `compatibilityDate = "${date}", compatibilityFlags = ${flags}`;
-  const entry = abortable ? '(name = "abortable.js", esModule = embed "abortable.js"), ' : '';
-  const modules = `[${entry}(name = "index.js", esModule = embed "bundle.js")]`;
-  const bundle = `modules = ${modules}, ${compatibility}`;
   const home = objectsApart ? 'objects' : 'talaria';
+  const module = (name: string, file: string) => `(name = "${name}", esModule = embed "${file}")`;
+  const modules = (name: string) => {
+    const main = module(
+      'index.js',
+      name === 'objects' && otherObjects ? 'objects.js' : 'bundle.js',
+    );
+    const around = wrapper && name === home ? [module('wrapper.js', 'wrapper.js')] : [];
+    const other = hasBoth && name === home ? [module('other.js', 'bundle.js')] : [];
+    return `[${[...around, main, ...other].join(', ')}]`;
+  };
   const namespace = (className: string) =>
     objectsApart ? `(className = "${className}", serviceName = "objects")` : `"${className}"`;
   const bindings = [
@@ -53,7 +66,7 @@ export function workerdConfig(
     ([, c, key]) => `(className = "${c}", uniqueKey = "${key}", enableSql = true)`,
   ).join(',\n        ');
   const worker = (name: string) => `(name = "${name}", worker = (
-      ${bundle},
+      modules = ${modules(name)}, ${compatibility},
       bindings = [
         ${bindings}],
       ${name === home ? `durableObjectNamespaces = [\n        ${objects}],` : ''}
@@ -115,18 +128,6 @@ export const KV_WORKER = `export class Store {
   }
 }
 export default { fetch: (request, env) => env.STORE.get(env.STORE.idFromName('kv')).fetch(request) };
-`;
-
-/**
- * The bundle with a tenant's object that can be aborted, as the platform does it, while its Workers
- * keep running.
- */
-export const ABORTABLE_WORKER = `import * as talaria from './index.js';
-export * from './index.js';
-export default talaria.default;
-export class TenantObject extends talaria.TenantObject {
-  async die() { this.ctx.abort('on purpose'); }
-}
 `;
 
 /**

@@ -13,7 +13,7 @@ import { KnownRoutes } from './http/known-routes.ts';
 import { refusedMethod } from './http/methods.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { servedPath } from './http/written-path.ts';
-import { Unreachable } from './objects/ask-object.ts';
+import { isDatabaseTooNew, Unreachable } from './objects/ask-object.ts';
 import { logError } from './protocol/log-line.ts';
 import { admin } from './routes/admin.ts';
 import { anthropicForm } from './routes/anthropic-form.ts';
@@ -109,7 +109,7 @@ app.onError((error, c) => {
   }
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
   logError('internal_error', { request: id, cause });
-  if ((error as { code?: unknown }).code === 'database_too_new') {
+  if (isDatabaseTooNew(error)) {
     const message = "The tenant's database is of a newer version of Talaria than this one.";
     return errorResponse({ code: 'dispatcher_unavailable', message });
   }

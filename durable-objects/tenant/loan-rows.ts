@@ -11,6 +11,15 @@ import type { RowSql } from './lease-rows.ts';
 /** Loans of which the last turn is remembered, those that are over included. */
 const MAX_LOANS = 1_000;
 
+/**
+ * Gives the table the column `turn`, which the step that makes it (tenant-schema.ts) did not have at first.
+ * Another step would lock out the versions before it, which need no other schema.
+ */
+export function completeLoans(sql: RowSql): void {
+  for (const { name } of sql.exec('PRAGMA table_info(loans)')) if (name === 'turn') return;
+  sql.exec('ALTER TABLE loans ADD COLUMN turn INTEGER');
+}
+
 export class LoanRows {
   readonly #sql: RowSql;
   /** The number of the last turn that was taken, by loan. */

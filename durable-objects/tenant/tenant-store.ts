@@ -15,7 +15,7 @@ import { RunSearch } from './console/run-search.ts';
 import { type EndpointSegment, TimelineStore } from './console/timeline-store.ts';
 import { LastWritten } from './last-written.ts';
 import { LeaseRows } from './lease-rows.ts';
-import { LoanRows } from './loan-rows.ts';
+import { completeLoans, LoanRows } from './loan-rows.ts';
 import { PrefixTexts } from './prefix-texts.ts';
 import { type PrewarmBatch, PrewarmStore } from './prewarm-store.ts';
 import { type FinishedRun, RecordedRuns } from './recorded-runs.ts';
@@ -53,6 +53,7 @@ export class TenantStore {
     this.#storage = storage;
     this.#sql = storage.sql;
     migrate(this.#storage, MIGRATIONS);
+    completeLoans(storage.sql);
     this.leases = new LeaseRows(storage.sql);
     this.loans = new LoanRows(storage.sql);
     this.running = new RunningRuns(storage.sql);

@@ -5,6 +5,7 @@
  * it keeps its place in the queue and is never granted twice.
  */
 import type { TenantConfig } from '../config/schema.ts';
+import { isDatabaseTooNew } from '../objects/ask-object.ts';
 import type {
   CallResult,
   EnqueueRequest,
@@ -13,6 +14,7 @@ import type {
   TicketMethods,
 } from '../protocol/admission.ts';
 import type { LoanTurn } from '../protocol/loans.ts';
+import { logFailure } from '../protocol/log-line.ts';
 import type { TenantApi } from '../protocol/tenant.ts';
 import { isOverloaded, LONGEST_PAUSE_MS, MAX_TRIES, pause, reliably } from './ask-reliably.ts';
 import type { LentSlots } from './lent-slots.ts';
@@ -116,7 +118,9 @@ export class Admission {
         return { status: 'granted', slot: this.#slot(answer) };
       } catch (error) {
         this.#dispose();
-        if (this.#isOver || attempt >= MAX_TRIES || isOverloaded(error)) {
+        const isTooNew = isDatabaseTooNew(error);
+        if (isTooNew) logFailure('database_too_new', error);
+        if (this.#isOver || isTooNew || attempt >= MAX_TRIES || isOverloaded(error)) {
           return { status: 'unavailable', retryAfterMs: LONGEST_PAUSE_MS };
         }
         await pause(attempt);

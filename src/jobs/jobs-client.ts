@@ -20,3 +20,9 @@ export function askJobs<T>(
 export function forgetJobs(env: Env, tenant: string): Promise<void> {
   return askJobs(env, tenant, (jobs) => jobs.destroy());
 }
+
+/** Deletes a job: one that has not ended is cancelled by the first request, and deleted by the second. */
+export async function dropWhole(env: Env, tenant: string, id: string): Promise<void> {
+  const dropped = await askJobs(env, tenant, (jobs) => jobs.dropJob(id));
+  if (dropped && !dropped.deleted) await askJobs(env, tenant, (jobs) => jobs.dropJob(id));
+}

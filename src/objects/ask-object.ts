@@ -17,6 +17,17 @@ export class Unreachable extends Error {
   readonly code = UNREACHABLE;
 }
 
+/**
+ * The object's database was written by a newer version (durable-objects/migrations.ts). The runtime
+ * marks what a constructor throws as a restart; no restart mends this, and who asks is to be told.
+ */
+export function isDatabaseTooNew(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  return (
+    ('code' in error && error.code === 'database_too_new') || /DatabaseTooNew/.test(`${error}`)
+  );
+}
+
 /** Asks up to three times, where the error is transient. Throws Unreachable; others are bugs. */
 export async function askObject<T>(ask: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -52,6 +63,7 @@ export function askTenant<T>(
 function retryOf(error: unknown): 'now' | 'later' | 'no' {
   if (typeof error !== 'object' || error === null) return 'no';
   if ('overloaded' in error && error.overloaded) return 'later';
+  if (isDatabaseTooNew(error)) return 'no';
   // During a deploy the object may be of an older version than its caller.
   if (/RPC receiver does not implement/.test(String(error))) return 'later';
   if ('code' in error && error.code === UNREACHABLE) return 'later';

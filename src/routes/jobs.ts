@@ -13,7 +13,7 @@ import { Hono } from '../http/hono.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { mostOrderBytes, readJobOrder } from '../jobs/job-order.ts';
 import { jobText, jobView } from '../jobs/job-view.ts';
-import { askJobs } from '../jobs/jobs-client.ts';
+import { askJobs, dropWhole } from '../jobs/jobs-client.ts';
 import { noRoomError } from '../jobs/no-room.ts';
 import { orderProblem } from '../jobs/order-problem.ts';
 import { listView, pageFields, readQuery } from '../jobs/page-query.ts';
@@ -71,7 +71,7 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
   const signs = typeof bindings[settings.webhookSecret ?? ''] === 'string';
   const read = readJobOrder(body, { settings, bounds: config.limits.body, development, signs });
   if (!read.ok) return errorResponse(read.error);
-  const { idempotencyKey, deadlineMs, ...call } = read.order;
+  const { idempotencyKey, deadlineMs, webhook, ...call } = read.order;
   const key = c.req.header('idempotency-key') ?? idempotencyKey;
   if (key !== undefined && !/^[\x20-\x7e]{1,255}$/.test(key)) {
     const message = 'Expected 1 to 255 printable ASCII characters.';
@@ -82,7 +82,6 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
   const now = Date.now();
   const job: NewJob = {
     ...call,
-    ...(problem ? { impossible: true } : {}),
     id: randomId('job_', now),
     keyId: c.get('keyId'),
     keyHash: c.get('keyHash'),
@@ -90,6 +89,8 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
     deadlineAt: now + (deadlineMs ?? settings.maxAgeMs),
     ownDeadline: deadlineMs !== undefined,
     ...(key === undefined ? {} : { once: { key, print: await sha256Hex(body) } }),
+    // Nobody is told of one that is not taken.
+    ...(problem ? { impossible: true } : given({ webhook })),
   };
   const created = await askJobs(c.env, tenant, (object) => object.createJob(job));
   switch (created.status) {
@@ -100,6 +101,11 @@ async function keepOrder(c: Context<AppEnv>, body: Uint8Array<ArrayBuffer>): Pro
     case 'full':
       return errorResponse(noRoomError(created.exceeded));
     default: {
+      if (problem && created.status === 'created') {
+        // An object of an earlier version does not know `impossible`, and has taken the order.
+        await dropWhole(c.env, tenant, job.id);
+        return errorResponse(problem);
+      }
       const replayed = created.status === 'replay' ? { 'idempotent-replayed': 'true' } : {};
       const headers = { location: `/v1/jobs/${created.job.id}`, ...replayed };
       return c.json(jobView(created.job), 202, headers);

@@ -15,6 +15,7 @@ import second from '../../fixtures/databases/tenant-2.sql';
 import third from '../../fixtures/databases/tenant-3.sql';
 import fourth from '../../fixtures/databases/tenant-4.sql';
 import fifth from '../../fixtures/databases/tenant-5.sql';
+import sixthFirst from '../../fixtures/databases/tenant-6-first.sql';
 
 const DATABASES = [
   ['schema 1, as it was first', 1, first],
@@ -23,6 +24,7 @@ const DATABASES = [
   ['schema 3', 3, third],
   ['schema 4', 4, fourth],
   ['schema 5', 5, fifth],
+  ['schema 6, as it was first', 6, sixthFirst],
 ] as const;
 const OK = { outcome: 'ok' as const, endpointFault: false, cold: false, serviceMs: 100 };
 
