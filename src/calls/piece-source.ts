@@ -3,6 +3,7 @@
  * unless it is kept. How an answer is read into buffers is in `http/byte-source.ts`.
  */
 import { byteSource, GrowingBuffer } from '../http/byte-source.ts';
+import { rejectedPlainly } from '../http/plain-stack.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 export interface Piece {
@@ -70,7 +71,7 @@ export class PieceSource {
   #read(): Promise<Piece> {
     if (this.#last && this.#source.fillsBuffers) this.#buffers.reuse(this.#last);
     this.#last = undefined;
-    return this.#source.read(this.#buffers.next).then(this.#remember);
+    return this.#source.read(this.#buffers.next).then(this.#remember, rejectedPlainly);
   }
 
   readonly #remember = (piece: Piece): Piece => {

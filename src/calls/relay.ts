@@ -8,6 +8,7 @@ import { faultComment } from '../apis/streams/answer-format.ts';
 import type { AnswerStream } from '../apis/streams/answer-stream.ts';
 import { HeldBytes } from '../apis/streams/held-bytes.ts';
 import type { ApiError } from '../http/errors.ts';
+import { forgetReceivers } from '../http/plain-stack.ts';
 import type { AnswerReading } from './answer-reading.ts';
 import type { Opening } from './opening.ts';
 import type { Piece, PieceSource } from './piece-source.ts';
@@ -80,6 +81,7 @@ export class Relay {
       }
       await this.#close(!isEnded);
     } catch (error) {
+      forgetReceivers(error);
       await this.#breakOff(error);
     } finally {
       this.#stopTimer();

@@ -5,6 +5,7 @@
  */
 import { type ByteSource, byteSource, GrowingBuffer } from './byte-source.ts';
 import { type ApiError, wrongInput } from './errors.ts';
+import { forgetReceivers } from './plain-stack.ts';
 
 /** How fast a body must arrive. Times in ms. */
 export interface Pace {
@@ -87,7 +88,10 @@ export class PacedReader {
           this.bytes += value.length;
           settle({ status: 'piece', bytes: buffer ? value : this.#kept(value) });
         },
-        () => settle({ status: 'failed', error: BROKEN.error }),
+        (error) => {
+          forgetReceivers(error);
+          settle({ status: 'failed', error: BROKEN.error });
+        },
       );
     });
   }
