@@ -3,7 +3,6 @@
  * unless it is kept. How an answer is read into buffers is in `http/byte-source.ts`.
  */
 import { byteSource, GrowingBuffer } from '../http/byte-source.ts';
-import { rejectedPlainly } from '../http/plain-stack.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 export interface Piece {
@@ -71,7 +70,7 @@ export class PieceSource {
   #read(): Promise<Piece> {
     if (this.#last && this.#source.fillsBuffers) this.#buffers.reuse(this.#last);
     this.#last = undefined;
-    return this.#source.read(this.#buffers.next).then(this.#remember, rejectedPlainly);
+    return this.#source.read(this.#buffers.next).then(this.#remember);
   }
 
   readonly #remember = (piece: Piece): Piece => {

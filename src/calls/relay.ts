@@ -8,7 +8,6 @@ import { faultComment } from '../apis/streams/answer-format.ts';
 import type { AnswerStream } from '../apis/streams/answer-stream.ts';
 import { HeldBytes } from '../apis/streams/held-bytes.ts';
 import type { ApiError } from '../http/errors.ts';
-import { forgetReceivers } from '../http/plain-stack.ts';
 import type { AnswerReading } from './answer-reading.ts';
 import type { Opening } from './opening.ts';
 import type { Piece, PieceSource } from './piece-source.ts';
@@ -175,4 +174,13 @@ export class Relay {
       // The client has left in the meantime.
     }
   }
+}
+
+/**
+ * Reads the stack of an error. Until somebody does, V8 keeps the receivers of all methods that waited for
+ * what failed; and the platform keeps the error with the stream, out of the collector's reach. So a client
+ * that left in mid-stream left the relay, its stream and all of its call in memory for ever: 12 to 32 kB.
+ */
+function forgetReceivers(error: unknown): void {
+  if (error instanceof Error) void error.stack;
 }

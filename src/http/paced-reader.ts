@@ -5,7 +5,6 @@
  */
 import { type ByteSource, byteSource, GrowingBuffer } from './byte-source.ts';
 import { type ApiError, wrongInput } from './errors.ts';
-import { forgetReceivers } from './plain-stack.ts';
 
 /** How fast a body must arrive. Times in ms. */
 export interface Pace {
@@ -88,10 +87,7 @@ export class PacedReader {
           this.bytes += value.length;
           settle({ status: 'piece', bytes: buffer ? value : this.#kept(value) });
         },
-        (error) => {
-          forgetReceivers(error);
-          settle({ status: 'failed', error: BROKEN.error });
-        },
+        () => settle({ status: 'failed', error: BROKEN.error }),
       );
     });
   }

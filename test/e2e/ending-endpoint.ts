@@ -62,8 +62,10 @@ export async function startEndingEndpoint(): Promise<{ url: string; close: () =>
       body += text;
     });
     req.on('end', () => {
+      // What is asked beside calls, such as an engine's load, is no call.
+      if (body === '') return res.writeHead(404).end();
       const { messages } = JSON.parse(body);
-      ENDINGS[messages.at(-1).content]?.(res);
+      return ENDINGS[messages.at(-1).content]?.(res);
     });
     res.on('error', () => {});
   });

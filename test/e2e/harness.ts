@@ -97,7 +97,7 @@ export async function until<T>(ask: () => Promise<T> | T, wanted: (t: T) => bool
   }
 }
 
-/** A client that can disconnect abruptly, by a TCP reset. */
+/** A client that can disconnect abruptly, by a TCP reset; `missing`: bytes of its body that never come. */
 export class RawClient {
   readonly #socket: Socket;
   #received = '';
@@ -109,6 +109,7 @@ export class RawClient {
     body: object,
     headers: readonly string[] = [],
     path = '/v1/chat/completions',
+    missing = 0,
   ) {
     const { hostname, port } = new URL(url);
     const text = JSON.stringify(body);
@@ -121,7 +122,7 @@ export class RawClient {
     this.#socket.write(
       `POST ${path} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer ${key}\r\n` +
         headers.map((line) => `${line}\r\n`).join('') +
-        `content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+        `content-length: ${Buffer.byteLength(text) + missing}\r\nconnection: close\r\n\r\n${text}`,
     );
   }
 
