@@ -119,6 +119,19 @@ describe('a call on a lent slot', () => {
     expect(site.slots).toMatchObject({ free: 6, lent: 2, inFlight: 1 });
   });
 
+  it('gives its slot back once, beside another one that runs on', () => {
+    const site = new Site(8);
+    site.lend('a', 3);
+    site.began('x', 'a');
+    site.began('y', 'a');
+    site.end('x');
+    expect(site.slots).toMatchObject({ free: 5, lent: 2, inFlight: 3 });
+    site.end('x');
+    expect(site.slots).toMatchObject({ free: 5, lent: 2, inFlight: 3 });
+    site.returned('a');
+    expect(site.slots).toMatchObject({ free: 7, lent: 0, inFlight: 1 });
+  });
+
   it('is one of those that are known to run, of which a loan is none', () => {
     const site = new Site(8);
     site.lend('a', 2);
@@ -182,6 +195,14 @@ describe('a loan is recalled', () => {
       (site) => {
         site.submit('x');
         return site.step({ type: 'ended', callId: 'x', result: FAULT });
+      },
+    ],
+    [
+      'its endpoint has refused a call, as it is overloaded',
+      (site) => {
+        site.submit('x');
+        const result = okResult(0, { outcome: 'failed', busy: true });
+        return site.step({ type: 'ended', callId: 'x', result });
       },
     ],
     [
