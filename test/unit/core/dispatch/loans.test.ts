@@ -355,4 +355,14 @@ describe('a loan grows', () => {
     expect(own(other, 'x')).not.toContain('loan-grown a');
     expect(other.slots).toMatchObject({ free: 6, lent: 2 });
   });
+
+  it('not where calls of others took more slots than were lent to them', () => {
+    const site = new Site(4);
+    site.submit('x');
+    site.lend('a', 1);
+    for (const callId of ['p', 'q', 'r']) site.began(callId, 'other');
+    expect(site.slots.free).toBe(-1);
+    expect(own(site, 'x')).not.toContain('loan-grown a');
+    expect(site.slots).toMatchObject({ free: 0, lent: 1 });
+  });
 });
