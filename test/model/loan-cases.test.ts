@@ -36,6 +36,25 @@ describe('a loan', () => {
       world.reference.check();
     }));
 
+  it('that is returned keeps its row until the leases of its calls are stored', () =>
+    inLoanWorld(async (world) => {
+      await burst(world, 15, 20_000);
+      await world.pass(600);
+      const running = world.calls.filter((c) => c.isBorrowed && c.state === 'running').length;
+      const last = world.network.turns.at(-1);
+      if (!last || running === 0) throw new Error('nothing is borrowed');
+      void world.owner.write();
+      await world.pass(50);
+      const leases = () => world.host.rows('SELECT call_id FROM leases').length;
+      const before = leases();
+      world.host.failingWrites = running;
+      const turn = { ...last, number: 1_000, calls: [], isLast: true };
+      await world.network.tell((object) => object.loanTurn(turn));
+      expect([loans(world), leases()]).toEqual([1, before]);
+      await world.pass(1_100);
+      expect([loans(world), leases()]).toEqual([0, before + running]);
+    }));
+
   it('that is in use is called back for a call that waits', () =>
     inLoanWorld(async (world) => {
       await burst(world, 15, 300);

@@ -102,6 +102,16 @@ describe('slots are lent', () => {
     expect(site.lend('a', 1)).toBe(0);
   });
 
+  it('not of an endpoint that is not trusted, also when the second after a failure is over', () => {
+    const site = new Site(8);
+    for (let i = 0; i < 8; i += 1) {
+      site.submit(`c${i}`);
+      site.end(`c${i}`, FAULT);
+    }
+    site.now = 1_500;
+    expect(site.lend('a', 1)).toBe(0);
+  });
+
   it('not to those who would hold more than 64 loans', () => {
     const site = new Site(100_000);
     const lent = Array.from({ length: 65 }, (_, i) => site.lend(`l${i}`, 1));
@@ -117,6 +127,19 @@ describe('a call on a lent slot', () => {
     expect(site.slots).toMatchObject({ free: 6, lent: 1, inFlight: 2 });
     site.end('x');
     expect(site.slots).toMatchObject({ free: 6, lent: 2, inFlight: 1 });
+  });
+
+  it('gives its slot back once, beside another one that runs on', () => {
+    const site = new Site(8);
+    site.lend('a', 3);
+    site.began('x', 'a');
+    site.began('y', 'a');
+    site.end('x');
+    expect(site.slots).toMatchObject({ free: 5, lent: 2, inFlight: 2 });
+    site.end('x');
+    expect(site.slots).toMatchObject({ free: 5, lent: 2, inFlight: 2 });
+    site.returned('a');
+    expect(site.slots).toMatchObject({ free: 7, lent: 0, inFlight: 1 });
   });
 
   it('is one of those that are known to run, of which a loan is none', () => {
@@ -182,6 +205,14 @@ describe('a loan is recalled', () => {
       (site) => {
         site.submit('x');
         return site.step({ type: 'ended', callId: 'x', result: FAULT });
+      },
+    ],
+    [
+      'its endpoint has refused a call, as it is overloaded',
+      (site) => {
+        site.submit('x');
+        const result = okResult(0, { outcome: 'failed', busy: true });
+        return site.step({ type: 'ended', callId: 'x', result });
       },
     ],
     [
@@ -323,5 +354,15 @@ describe('a loan grows', () => {
     other.began('x', 'a');
     expect(own(other, 'x')).not.toContain('loan-grown a');
     expect(other.slots).toMatchObject({ free: 6, lent: 2 });
+  });
+
+  it('not where calls of others took more slots than were lent to them', () => {
+    const site = new Site(4);
+    site.submit('x');
+    site.lend('a', 1);
+    for (const callId of ['p', 'q', 'r']) site.began(callId, 'other');
+    expect(site.slots.free).toBe(-1);
+    expect(own(site, 'x')).not.toContain('loan-grown a');
+    expect(site.slots).toMatchObject({ free: 0, lent: 1 });
   });
 });

@@ -14,7 +14,7 @@ const ended: BorrowedCall = { ...running, ended: { at: 1, result: okResult(1) } 
 /** An object that knows of the loan up to a turn. */
 class Site {
   readonly dispatcher = new Dispatcher(configOf(), { random: seededRandom(1) }, 0);
-  readonly accounting = new CallAccounting(() => ({}));
+  readonly accounting = new CallAccounting(() => ({ tokens: 1_000 }));
   config = configWith();
   last: number | undefined = 5;
   isRestored = false;
@@ -41,6 +41,21 @@ describe('a call that is told of', () => {
     expect(new Site().told({ number: 6, calls: [ended] })).toEqual(BOTH);
     expect(new Site().told({ number: 5, calls: [running] })).toEqual(['began a of a']);
     expect(new Site().told({ calls: [ended] })).toEqual(BOTH);
+  });
+
+  it('is charged to its key once, and corrected when it has ended', () => {
+    const site = new Site();
+    const left = () => site.accounting.gauges('k', 0).tokens?.remaining;
+    const calls = [
+      { ...running, request: asked('a', { call: { ...running.request.call, inputTokens: 300 } }) },
+    ];
+    site.told({ number: 6, calls });
+    const charged = left();
+    expect(charged).toBeLessThanOrEqual(700);
+    site.told({ number: 6, calls });
+    expect(left()).toBe(charged);
+    site.told({ number: 7, calls: [ended] });
+    expect(left()).toBe(1_000 - 100 - 1);
   });
 
   it('is not taken in an older turn: it may have ended since', () => {
