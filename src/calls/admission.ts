@@ -5,7 +5,6 @@
  * it keeps its place in the queue and is never granted twice.
  */
 import type { TenantConfig } from '../config/schema.ts';
-import { isDatabaseTooNew } from '../objects/ask-object.ts';
 import type {
   CallResult,
   EnqueueRequest,
@@ -13,6 +12,7 @@ import type {
   Refusal,
   TicketMethods,
 } from '../protocol/admission.ts';
+import { isDatabaseTooNew } from '../protocol/database-too-new.ts';
 import type { LoanTurn } from '../protocol/loans.ts';
 import { logFailure } from '../protocol/log-line.ts';
 import type { TenantApi } from '../protocol/tenant.ts';

@@ -3,6 +3,7 @@
  * that was restarted in between does nothing twice. Calls that need a slot go through
  * ../calls/admission.ts instead.
  */
+import { isDatabaseTooNew } from '../protocol/database-too-new.ts';
 import type { TenantApi } from '../protocol/tenant.ts';
 
 const MAX_TRIES = 3;
@@ -15,17 +16,6 @@ const UNREACHABLE = 'unreachable';
 export class Unreachable extends Error {
   /** Identifies the error also where it comes from another object. */
   readonly code = UNREACHABLE;
-}
-
-/**
- * The object's database was written by a newer version (durable-objects/migrations.ts). The runtime
- * marks what a constructor throws as a restart; no restart mends this, and who asks is to be told.
- */
-export function isDatabaseTooNew(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  return (
-    ('code' in error && error.code === 'database_too_new') || /DatabaseTooNew/.test(`${error}`)
-  );
 }
 
 /** Asks up to three times, where the error is transient. Throws Unreachable; others are bugs. */
