@@ -110,3 +110,19 @@ describe('a lease', () => {
     expect(site.told).toEqual(['enqueue', 'renew a']);
   });
 });
+
+it('gives back the ticket of a call that waited and was refused', async () => {
+  const refusal = { status: 'refused', code: 'queue_timeout', retryAfterMs: 1_000 } as const;
+  let disposed = 0;
+  const ticket = {
+    granted: async () => refusal,
+    [Symbol.dispose]: () => {
+      disposed += 1;
+    },
+  };
+  const stub = { enqueue: async () => ({ status: 'queued', ticket }) } as unknown as TenantApi;
+  const borrowing = { slots: new LentSlots(), config, waitUntil: () => {} };
+  const admission = new Admission(() => stub, asked('a'), borrowing);
+  expect(await admission.admit()).toEqual(refusal);
+  expect(disposed).toBe(1);
+});
