@@ -25,14 +25,34 @@ export interface LocalState {
 /** `folder`: that of wrangler, in which its own `state` is; `port`: of this start. */
 export async function claimState(folder: string, port: number): Promise<LocalState> {
   const file = join(folder, 'start.json');
-  const holder = holderIn(file);
-  if (holder && (await isRunning(holder))) {
-    const persistTo = join(folder, `state-${port}`);
-    return { persistTo, heldAt: holder.port, release: () => {} };
-  }
   mkdirSync(folder, { recursive: true });
-  writeFileSync(file, JSON.stringify({ pid: process.pid, port, at: Date.now() } satisfies Holder));
-  return { release: () => rmSync(file, { force: true }) };
+  if (isTaken(file, port)) {
+    const holder = holderIn(file);
+    if (holder && (await isRunning(holder))) {
+      const persistTo = join(folder, `state-${port}`);
+      return { persistTo, heldAt: holder.port, release: () => {} };
+    }
+    // Left behind.
+    rmSync(file, { force: true });
+    if (isTaken(file, port)) return claimState(folder, port);
+  }
+  return {
+    release: () => {
+      if (holderIn(file)?.pid === process.pid) rmSync(file, { force: true });
+    },
+  };
+}
+
+/** Takes the folder, unless another start has it: of two at the same moment, one gets it. */
+function isTaken(file: string, port: number): boolean {
+  const holder: Holder = { pid: process.pid, port, at: Date.now() };
+  try {
+    writeFileSync(file, JSON.stringify(holder), { flag: 'wx' });
+    return false;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return true;
+    throw error;
+  }
 }
 
 function holderIn(file: string): Holder | undefined {

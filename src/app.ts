@@ -14,7 +14,7 @@ import { refusedMethod } from './http/methods.ts';
 import { addSecurityHeaders } from './http/security-headers.ts';
 import { servedPath } from './http/written-path.ts';
 import { Unreachable } from './objects/ask-object.ts';
-import { isDatabaseTooNew } from './protocol/database-too-new.ts';
+import { isDatabaseTooNew, TOO_NEW } from './protocol/database-too-new.ts';
 import { logError } from './protocol/log-line.ts';
 import { admin } from './routes/admin.ts';
 import { anthropicForm } from './routes/anthropic-form.ts';
@@ -111,8 +111,7 @@ app.onError((error, c) => {
   const cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
   logError('internal_error', { request: id, cause });
   if (isDatabaseTooNew(error)) {
-    const message = "The tenant's database is of a newer version of Talaria than this one.";
-    return errorResponse({ code: 'dispatcher_unavailable', message });
+    return errorResponse({ code: 'dispatcher_unavailable', message: TOO_NEW });
   }
   return errorResponse({ code: 'internal_error' });
 });

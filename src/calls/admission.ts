@@ -31,8 +31,8 @@ export interface Slot {
 export type Admitted =
   | { readonly status: 'granted'; readonly slot: Slot }
   | Refusal
-  /** The object cannot be reached, or is overloaded. */
-  | { readonly status: 'unavailable'; readonly retryAfterMs: number };
+  /** The object cannot be reached, or is overloaded; without a time, where asking again is no use. */
+  | { readonly status: 'unavailable'; readonly retryAfterMs?: number };
 
 type Ticket = TicketMethods & Partial<Disposable>;
 
@@ -118,9 +118,11 @@ export class Admission {
         return { status: 'granted', slot: this.#slot(answer) };
       } catch (error) {
         this.#dispose();
-        const isTooNew = isDatabaseTooNew(error);
-        if (isTooNew) logFailure('database_too_new', error);
-        if (this.#isOver || isTooNew || attempt >= MAX_TRIES || isOverloaded(error)) {
+        if (isDatabaseTooNew(error)) {
+          logFailure('database_too_new', error);
+          return { status: 'unavailable' };
+        }
+        if (this.#isOver || attempt >= MAX_TRIES || isOverloaded(error)) {
           return { status: 'unavailable', retryAfterMs: LONGEST_PAUSE_MS };
         }
         await pause(attempt);

@@ -1,4 +1,5 @@
 /** Requests to a tenant's object that must arrive although it may restart at any time. */
+import { isDatabaseTooNew } from '../protocol/database-too-new.ts';
 import { logFailure } from '../protocol/log-line.ts';
 import type { TenantApi } from '../protocol/tenant.ts';
 
@@ -18,7 +19,7 @@ export async function reliably<T>(
     try {
       return await act(stub());
     } catch (error) {
-      if (attempt === MAX_TRIES || isOverloaded(error)) {
+      if (attempt === MAX_TRIES || isOverloaded(error) || isDatabaseTooNew(error)) {
         logFailure('report_lost', error);
         return undefined;
       }

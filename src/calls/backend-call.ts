@@ -14,6 +14,7 @@ import { given } from '../http/given.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { tenantStub } from '../objects/ask-object.ts';
 import type { CallFacts, EnqueueRequest, Grant } from '../protocol/admission.ts';
+import { TOO_NEW } from '../protocol/database-too-new.ts';
 import { logError } from '../protocol/log-line.ts';
 import type { PrefixText } from '../protocol/orders.ts';
 import { Admission, type Admitted, type Slot } from './admission.ts';
@@ -204,13 +205,16 @@ export class BackendCall {
     const { retryAfterMs } = admitted;
     const facts = admitted.status === 'refused' ? admitted.facts : undefined;
     if (admitted.status === 'refused' && admitted.code === 'rate_limit_exceeded') {
-      rememberRefused(ownerOf(this.#c), retryAfterMs);
+      rememberRefused(ownerOf(this.#c), admitted.retryAfterMs);
     }
     const headers = this.#headers({ facts });
     const error: ApiError =
       admitted.status === 'refused'
         ? refusalOf(admitted, this.#c, this.#plan)
-        : { code: 'dispatcher_unavailable', retryAfterMs };
+        : {
+            code: 'dispatcher_unavailable',
+            ...(retryAfterMs ? { retryAfterMs } : { message: TOO_NEW }),
+          };
     return { response: errorResponse(error, headers), failed: error };
   }
 

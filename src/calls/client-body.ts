@@ -40,9 +40,8 @@ export async function withBody(
   const { config } = c.get('tenant');
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
   const { bodies: count, bytes } = config.limits.inHand;
-  // A longer one has no room even where nothing else is held (an owner has half of what is free), so
-  // its client is not told to wait.
-  const most = Math.min(maxBytes, bytes, Math.floor(memoryOf(c) / 2));
+  // A longer one has no room even where nothing else is held, so its client is not told to wait.
+  const most = Math.min(maxBytes, bytes, Math.floor(memoryOf(c) * mostOfRoom(c)));
   const taken = takeInHand(c, bodies, { count, bytes }, most);
   if (!taken.ok) {
     await discardBody(c.req.raw);
@@ -59,6 +58,15 @@ export async function withBody(
   } finally {
     hand.release();
   }
+}
+
+/**
+ * The part of an empty room that one body can have. An owner has half of what is free: a body that grows
+ * piece by piece ends there. One whose length is known asks for the rest once an eighth of it has come.
+ */
+function mostOfRoom(c: Context<AppEnv>): number {
+  const headers = c.get('headers');
+  return headers.has('content-length') && !headers.has('content-encoding') ? 8 / 9 : 1 / 2;
 }
 
 /**

@@ -9,3 +9,6 @@ export function isDatabaseTooNew(error: unknown): boolean {
     ('code' in error && error.code === 'database_too_new') || /DatabaseTooNew/.test(`${error}`)
   );
 }
+
+/** The same in words for whoever asked. */
+export const TOO_NEW = "The tenant's database is of a newer version of Talaria than this one.";

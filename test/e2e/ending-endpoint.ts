@@ -55,7 +55,15 @@ export const ENDINGS: Readonly<Record<string, (res: ServerResponse) => void>> = 
   },
 };
 
-export async function startEndingEndpoint(): Promise<{ url: string; close: () => Promise<void> }> {
+export interface EndingEndpoint {
+  readonly url: string;
+  /** The calls that have come, by the number behind their last message. */
+  readonly came: ReadonlySet<number>;
+  close(): Promise<void>;
+}
+
+export async function startEndingEndpoint(): Promise<EndingEndpoint> {
+  const came = new Set<number>();
   const server: Server = createServer((req, res) => {
     let body = '';
     req.on('data', (text) => {
@@ -65,12 +73,15 @@ export async function startEndingEndpoint(): Promise<{ url: string; close: () =>
       // What is asked beside calls, such as an engine's load, is no call.
       if (body === '') return res.writeHead(404).end();
       const { messages } = JSON.parse(body);
-      return ENDINGS[messages.at(-1).content]?.(res);
+      const [ending, number] = messages.at(-1).content.split('#');
+      came.add(Number(number));
+      return ENDINGS[ending]?.(res);
     });
     res.on('error', () => {});
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
+    came,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     close: async () => {
       server.closeAllConnections();

@@ -90,7 +90,7 @@ const WAYS: Readonly<Record<string, Way>> = {
     leavesAt: 'content"',
     isIdempotent: true,
   },
-  'a client that leaves its body': { answer: 'no answer', leavesAt: 'nothing', missing: 500 },
+  'a client that leaves its body': { answer: 'no answer', leavesAt: '100 Continue', missing: 500 },
   'a stream that breaks off': { answer: 'a stream that breaks off', streams: true, isFault: true },
   'a stream that ends too soon': {
     answer: 'a stream that ends too soon',
@@ -133,19 +133,21 @@ let sent = 0;
 async function callOnce(way: Way): Promise<void> {
   const { answer, streams = false, leavesAt, model = 'm', path, isIdempotent, missing = 0 } = way;
   sent += 1;
+  const number = sent;
   const headers = ['x-talaria-app: a', 'content-type: application/json'];
+  if (missing > 0) headers.push('expect: 100-continue');
   if (isIdempotent) headers.push(`idempotency-key: ${sent}`);
-  const body = { model, stream: streams, messages: [{ role: 'user', content: answer }] };
+  const body = {
+    model,
+    stream: streams,
+    messages: [{ role: 'user', content: `${answer}#${sent}` }],
+  };
   const client = new RawClient(dispatcher.workerd.url, key, body, headers, path, missing);
   if (leavesAt === undefined) return client.closed;
-  if (missing > 0) await new Promise((resolve) => setImmediate(resolve));
-  else if (leavesAt === '') await until(standing, (calls) => calls > 0);
-  else {
-    await until(
-      () => client.received,
-      (text) => text.includes(leavesAt),
-    );
-  }
+  await until(
+    () => (leavesAt === '' ? endpoint.came.has(number) : client.received.includes(leavesAt)),
+    (hasCome) => hasCome,
+  );
   client.reset();
   await client.closed;
 }

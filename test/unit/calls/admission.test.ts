@@ -126,3 +126,17 @@ it('gives back the ticket of a call that waited and was refused', async () => {
   expect(await admission.admit()).toEqual(refusal);
   expect(disposed).toBe(1);
 });
+
+it('tells at once, and of no time to wait, that a database is too new', async () => {
+  let requests = 0;
+  const stub = {
+    enqueue: async () => {
+      requests += 1;
+      throw Object.assign(new Error('x'), { code: 'database_too_new', durableObjectReset: true });
+    },
+  } as unknown as TenantApi;
+  const borrowing = { slots: new LentSlots(), config, waitUntil: () => {} };
+  const admission = new Admission(() => stub, asked('a'), borrowing);
+  expect(await admission.admit()).toEqual({ status: 'unavailable' });
+  expect(requests).toBe(1);
+});

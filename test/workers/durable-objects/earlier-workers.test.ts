@@ -46,6 +46,13 @@ const ASKED: Readonly<Record<string, readonly string[]>> = {
     'usage',
   ],
 };
+/** Methods whose answers are compared, field by field, for each version. */
+const COMPARED = [
+  ...['createJob', 'job', 'listJobs', 'openFile', 'usage'].map((method) => `JobsObject.${method}`),
+  ...['beginSideCall', 'enqueue', 'look', 'reportRun', 'steeringView'].map(
+    (method) => `TenantObject.${method}`,
+  ),
+];
 const ADMIN = { authorization: 'Bearer test-admin' };
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -116,11 +123,7 @@ it.each(VERSIONS)('the requests of %s', async (version, messages) => {
     const lacking = alwaysIn(messages, message).filter((field) => !(field in got));
     expect([method, lacking]).toEqual([method, []]);
   }
-  expect([...compared]).toEqual(
-    expect.arrayContaining([
-      'TenantObject.enqueue',
-      'TenantObject.reportRun',
-      'JobsObject.createJob',
-    ]),
-  );
+  // The others answer this tenant, which has fewer runs and files, in another variant.
+  const loans = version === 'fce4f58f' ? [] : ['TenantObject.loanTurn'];
+  expect([...compared].sort()).toEqual([...COMPARED, ...loans].sort());
 });
