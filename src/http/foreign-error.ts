@@ -29,12 +29,18 @@ const MAX_LISTED = 10;
  * under the key say that nothing went wrong.
  */
 export function errorIn(value: unknown): ForeignError | undefined {
+  const named = namedErrorIn(value);
+  if (named !== undefined || !isObject(value)) return named;
+  if (isOddStatus(value) || faultText(value) !== undefined) return errorFrom(value);
+  // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
+  return isFailedJob(value) && value.choices === undefined ? errorFrom(value) : undefined;
+}
+
+/** The error that is called one, or that is the reason to finish of a choice. */
+export function namedErrorIn(value: unknown): ForeignError | undefined {
   if (!isObject(value)) return undefined;
   if (isSaid(value.error) || isAlone(value)) return errorFrom(value);
   if (value.object === 'error' || value.type === 'error') return errorFrom(value);
-  if (isOddStatus(value) || faultText(value) !== undefined) return errorFrom(value);
-  // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
-  if (isFailedJob(value) && value.choices === undefined) return errorFrom(value);
   // Groq's, of a stream that it stops early.
   if (isObject(value.x_groq) && isSaid(value.x_groq.error)) return errorFrom(value.x_groq);
   if (!Array.isArray(value.choices)) return undefined;
