@@ -3,7 +3,7 @@
  * its own. What the words and numbers in them mean is in `error-words.ts` and `error-status.ts`, the errors of
  * Talaria in `errors.ts`.
  */
-import { httpStatus, statusIn } from './error-status.ts';
+import { httpStatus, statusIn, statusOfOwnText } from './error-status.ts';
 import { given } from './given.ts';
 
 /** What an error says of itself; fields that it does not have are absent. */
@@ -79,7 +79,7 @@ export function errorFrom(value: unknown): ForeignError {
   const type = textOf(own.type) ?? textOf(own.error_type);
   const code = codeOf(own.code) ?? codeOf(own.error_code);
   const param = textOf(own.param);
-  const status = statusIn(sources);
+  const status = statusIn(sources) ?? statusOfOwnText(own);
   return {
     ...(message === undefined ? {} : withMessage(message)),
     ...given({ type, code, param, status }),
@@ -204,21 +204,16 @@ function isFilled(value: unknown): boolean {
  * `detail` and `title`; Cloudflare's `errors`; Google's and AWS's `message`; Mistral's `detail` within it.
  */
 function messageOf(fields: Fields): string | undefined {
-  for (const name of [
-    'message',
-    'detail',
-    'msg',
-    'error_message',
-    'error_msg',
-    'status_msg',
-    'reason',
-    'title',
-  ]) {
+  for (const name of MESSAGE_NAMES) {
     const said = saidIn(fields[name]);
     if (said !== undefined) return said;
   }
   return saidIn(fields.errors);
 }
+
+const MESSAGE_NAMES = [
+  ...['message', 'detail', 'msg', 'error_message', 'error_msg', 'status_msg', 'reason', 'title'],
+];
 
 function saidIn(value: unknown): string | undefined {
   if (typeof value === 'string') return value.trim() === '' ? undefined : value;
