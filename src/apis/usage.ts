@@ -17,8 +17,8 @@ export type { Usage };
 
 const KEY = '"usage"';
 const OBJECT = /"usage"\s*:\s*\{/;
-/** In what servers write that have not counted: before the end, behind it, or at all. */
-const UNCOUNTED = /"total_tokens"\s*:\s*0\s*[,}]/;
+/** In what servers write that have not counted, and in what some write who have. */
+const MAY_BE_UNCOUNTED = /"total_tokens"\s*:\s*0\s*[,}]/;
 /** llama.cpp tells the times of a call beside its usage. */
 const TIMINGS_KEY = '"timings"';
 
@@ -76,7 +76,9 @@ export class StreamUsage {
   /** Takes the data of an event, which is short. */
   push(data: string): void {
     if (data.includes(TIMINGS_KEY)) this.#timings = data;
-    if (!data.includes(KEY) || !OBJECT.test(data) || UNCOUNTED.test(data)) return;
+    if (!data.includes(KEY) || !OBJECT.test(data)) return;
+    // Nothing but zeros, before the end or behind it, takes no counts away.
+    if (MAY_BE_UNCOUNTED.test(data) && !findUsage(data).usage) return;
     this.#before = this.#last;
     this.#last = data;
   }

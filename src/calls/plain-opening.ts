@@ -116,11 +116,16 @@ function plainOf(held: HeldPieces, isEnded: boolean, isModels: boolean): Opening
   return isEnded && isNothing ? { kind: 'nothing' } : answerOf(held, isEnded);
 }
 
-/** SDKs fail on an answer with null for its choices. An empty list is what a filter leaves. */
+/**
+ * SDKs fail on an answer with null for all that it has (vLLM on RunPod). A filter leaves an empty list,
+ * or null beside an id or a usage.
+ */
 function hasNullChoices(text: string): boolean {
   if (!/"choices"\s*:\s*null/.test(text)) return false;
   const answer = parsed(text);
-  return isObject(answer) && answer.choices === null && !hasListedContent(answer);
+  if (!isObject(answer) || answer.choices !== null) return false;
+  const isNamed = [answer.id, answer.usage].some((value) => value !== null && value !== undefined);
+  return !isNamed && !hasListedContent(answer);
 }
 
 function pageIn(held: HeldPieces, isModels: boolean): Opening | undefined {

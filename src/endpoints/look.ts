@@ -103,7 +103,7 @@ function readRefusal(
   body: string,
   isTool: boolean,
 ): LookKind {
-  const text = refusalText(status, body);
+  const text = refusalText(status, body, isTool);
   const { kind } = verdictOf(adapter, { status, text: body }, isTool, 0);
   if (text === 'stopped' && status < 500) return 'stopped';
   if (kind === 'denied' && text !== 'not-ready') return 'denied';

@@ -4,9 +4,9 @@
  */
 
 import { blamesEngine, blamesRequest } from '../http/blame-words.ts';
-import { statusOfOwnNumber } from '../http/error-status.ts';
+import { statusOfOwnRefusal } from '../http/error-status.ts';
 import { blamesKey, isFlagged, tellsFull, tellsOverload } from '../http/error-words.ts';
-import { errorInText } from '../http/foreign-error.ts';
+import { errorInText, isObject, parsed } from '../http/foreign-error.ts';
 import { type AnswerKind, type EndpointAdapter, onHost } from './adapter.ts';
 import { refusalText } from './refusal-text.ts';
 
@@ -36,7 +36,7 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
   // 529 is what Anthropic's API answers while it is overloaded.
   if (status === 429 || status === 529) return 'busy';
   if (status >= 500 || status < 400) return faultKind(status, body, isTool);
-  const text = refusalText(status, body);
+  const text = refusalText(status, body, isTool);
   // A tool may refuse its caller as its own answer, and its resources may be missing without it.
   if (isTool) return text === 'not-ready' ? 'unready' : 'rejected';
   if (status === 403) return isFlagged(body) ? 'flagged' : 'forbidden';
@@ -48,12 +48,19 @@ export function classifyGeneric(status: number, body: string, isTool: boolean): 
 function refusalKind(status: number, body: string): AnswerKind {
   // HAProxy and nginx write 408 to a connection that they give up, Google 499 to a call.
   if (status === 408 || status === 499) return 'broken';
-  const { status: meant = 0, code, message = '' } = errorInText(body);
-  // Groq's flex tier; FastChat writes a 400 to all of them, with a number of its own.
-  if ((status === 498 || statusOfOwnNumber(code) === 429) && meant === 429) return 'busy';
+  const own = status === 400 ? ownStatus(body) : undefined;
+  const { status: meant = 0, message = '' } = errorInText(body);
+  // Groq's flex tier.
+  if (own === 429 || (status === 498 && meant === 429)) return 'busy';
   // TGI and Azure ML.
-  const isTold = status === 424 || statusOfOwnNumber(code) === 500;
-  return (isTold && meant >= 500) || blamesEngine(message) ? 'broken' : 'rejected';
+  const isTold = own === 500 || (status === 424 && meant >= 500);
+  return isTold || blamesEngine(message) ? 'broken' : 'rejected';
+}
+
+/** FastChat writes a 400 to all of them, with a number of its own. */
+function ownStatus(body: string): number | undefined {
+  const error = parsed(body);
+  return isObject(error) ? statusOfOwnRefusal(error) : undefined;
 }
 
 /** From a model: the endpoint's key is wrong, or its account is empty. */

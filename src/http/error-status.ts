@@ -10,7 +10,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export function statusIn(sources: readonly Fields[]): number | undefined {
   for (const { status, status_code, http_status_code, statusCode, code, error_code } of sources) {
     for (const number of [status, status_code, http_status_code, statusCode, code, error_code]) {
-      const found = httpStatus(number) ?? statusOfOwnNumber(number);
+      const found = httpStatus(number);
       if (found !== undefined) return found;
     }
   }
@@ -31,19 +31,23 @@ export function httpStatus(value: unknown): number | undefined {
 }
 
 /**
- * FastChat's numbers: a status and two digits, such as 42903 and 50002. Its 403xx are of requests that
- * are too long, or out of range.
+ * FastChat's numbers of what is not the request's fault: of its worker, and of its limits. Others have
+ * five digits as well, so they are read in FastChat's forms only.
  */
-const OWN_NUMBERS: Readonly<Record<number, number>> = {
-  400: 400,
-  401: 401,
-  403: 400,
-  429: 429,
-  500: 500,
-};
+const OWN_NUMBERS: ReadonlyMap<unknown, number> = new Map([
+  [42_901, 429],
+  [42_902, 429],
+  [42_903, 429],
+  [50_001, 500],
+  [50_002, 500],
+]);
 
-/** The status that a number of FastChat's stands for, with which it writes any error as a 400. */
-export function statusOfOwnNumber(value: unknown): number | undefined {
-  const isOwn = typeof value === 'number' && Number.isInteger(value) && value > 9_999;
-  return isOwn ? OWN_NUMBERS[Math.floor(value / 100)] : undefined;
+/** The status of what FastChat's workers write: a number, and the words of the fault as a text. */
+export function statusOfOwnText({ error_code, text }: Fields): number | undefined {
+  return typeof text === 'string' ? OWN_NUMBERS.get(error_code) : undefined;
+}
+
+/** The status that FastChat means by an error, each of which it writes as a 400. */
+export function statusOfOwnRefusal(error: Fields): number | undefined {
+  return error.object === 'error' ? OWN_NUMBERS.get(error.code) : statusOfOwnText(error);
 }

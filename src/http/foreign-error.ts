@@ -3,7 +3,7 @@
  * its own. What the words and numbers in them mean is in `error-words.ts` and `error-status.ts`, the errors of
  * Talaria in `errors.ts`.
  */
-import { httpStatus, statusIn } from './error-status.ts';
+import { httpStatus, statusIn, statusOfOwnText } from './error-status.ts';
 import { given } from './given.ts';
 
 /** What an error says of itself; fields that it does not have are absent. */
@@ -29,12 +29,18 @@ const MAX_LISTED = 10;
  * under the key say that nothing went wrong.
  */
 export function errorIn(value: unknown): ForeignError | undefined {
+  const named = namedErrorIn(value);
+  if (named !== undefined || !isObject(value)) return named;
+  if (isOddStatus(value) || faultText(value) !== undefined) return errorFrom(value);
+  // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
+  return isFailedJob(value) && value.choices === undefined ? errorFrom(value) : undefined;
+}
+
+/** The error that is called one, or that is the reason to finish of a choice. */
+export function namedErrorIn(value: unknown): ForeignError | undefined {
   if (!isObject(value)) return undefined;
   if (isSaid(value.error) || isAlone(value)) return errorFrom(value);
   if (value.object === 'error' || value.type === 'error') return errorFrom(value);
-  if (isOddStatus(value) || faultText(value) !== undefined) return errorFrom(value);
-  // RunPod's queue reports a job that failed so, with or without a text; others have a flag alone.
-  if (isFailedJob(value) && value.choices === undefined) return errorFrom(value);
   // Groq's, of a stream that it stops early.
   if (isObject(value.x_groq) && isSaid(value.x_groq.error)) return errorFrom(value.x_groq);
   if (!Array.isArray(value.choices)) return undefined;
@@ -73,7 +79,7 @@ export function errorFrom(value: unknown): ForeignError {
   const type = textOf(own.type) ?? textOf(own.error_type);
   const code = codeOf(own.code) ?? codeOf(own.error_code);
   const param = textOf(own.param);
-  const status = statusIn(sources);
+  const status = statusIn(sources) ?? statusOfOwnText(own);
   return {
     ...(message === undefined ? {} : withMessage(message)),
     ...given({ type, code, param, status }),
@@ -198,21 +204,16 @@ function isFilled(value: unknown): boolean {
  * `detail` and `title`; Cloudflare's `errors`; Google's and AWS's `message`; Mistral's `detail` within it.
  */
 function messageOf(fields: Fields): string | undefined {
-  for (const name of [
-    'message',
-    'detail',
-    'msg',
-    'error_message',
-    'error_msg',
-    'status_msg',
-    'reason',
-    'title',
-  ]) {
+  for (const name of MESSAGE_NAMES) {
     const said = saidIn(fields[name]);
     if (said !== undefined) return said;
   }
   return saidIn(fields.errors);
 }
+
+const MESSAGE_NAMES = [
+  ...['message', 'detail', 'msg', 'error_message', 'error_msg', 'status_msg', 'reason', 'title'],
+];
 
 function saidIn(value: unknown): string | undefined {
   if (typeof value === 'string') return value.trim() === '' ? undefined : value;

@@ -38,7 +38,10 @@ export function firstProblem(
 
 /** The same problem of an input that is part of another one: its field is named from there. */
 export function problemWithin(at: string, { param, message }: Required<Problem>): Problem {
-  return { param: `${at}${param}`, message: message.replace(`"${param}"`, `"${at}${param}"`) };
+  return {
+    param: `${at}${param}`,
+    message: message.replace(`"${param}"`, () => `"${at}${param}"`),
+  };
 }
 
 function problemOf(issue: z.core.$ZodIssue, path: readonly PropertyKey[] = issue.path): Problem {

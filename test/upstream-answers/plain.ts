@@ -45,6 +45,19 @@ export const PLAIN: readonly UpstreamAnswer[] = [
       same: true,
     }),
   ),
+  ...[
+    { id: 'x', choices: null, usage },
+    { id: 'x', choices: null },
+    { choices: null, usage },
+  ].map(
+    (answer): UpstreamAnswer => ({
+      who: `a filter leaves null for the choices: ${Object.keys(answer)}`,
+      headers: JSON_TYPE,
+      body: json(answer),
+      is: 'ok',
+      same: true,
+    }),
+  ),
   {
     who: 'Gemini: thinking is in the sum only',
     headers: JSON_TYPE,

@@ -2,16 +2,18 @@
 import { errorIn, isObject, parsed } from '../../http/foreign-error.ts';
 import { StreamUsage, type Usage } from '../usage.ts';
 import type { StreamReader, StreamState } from './answer-format.ts';
+import { isLateError, mayBeLateError } from './late-error.ts';
 import { FINISH_REASON, isLastData, isReason, meaningsOf, OPENAI_EVENTS } from './stream-words.ts';
 
 const LONG_ERROR = /^\s*\{\s*"error"\s*:\s*[{"]/;
 /** Crane writes its faults as a bare text. */
 const BARE_ERROR = /^\s*error\s*:/i;
-const BRACE = 123;
 /** Most answers of one call whose ends are told apart; a stream of more ends with `[DONE]` only. */
 const MAX_CHOICES = 1_024;
-/** Most events that are parsed for the ends of answers, and for errors. */
+/** Most chunks that are parsed for the ends of answers, and events with the word for errors. */
 const MAX_PARSED = 4 * MAX_CHOICES;
+/** Most other events behind content that are parsed for errors. */
+const MAX_SIDE_EVENTS = 1_024;
 /** Most events before the first content; what comes after so many is taken for content. */
 const MAX_STARTS = 64;
 /** Shorter data says nothing. */
@@ -24,6 +26,7 @@ export class OpenAiStream implements StreamReader {
   isOver = false;
   #failed = false;
   #parsed = 0;
+  #sideEvents = 0;
   #starts = 0;
   readonly #usage = new StreamUsage();
   hasContent = false;
@@ -63,11 +66,22 @@ export class OpenAiStream implements StreamReader {
     }
     if (data.length < SHORTEST) return;
     this.#usage.push(data);
-    // Not every fault has the word in it; none has choices.
-    const isChunk = data.charCodeAt(0) === BRACE && data.includes('"choices"');
-    const mayFail = !isChunk || data.includes('"error"');
-    const mayFinish = this.#isFinished || FINISH_REASON.test(data);
-    if (mayFail || mayFinish || !this.hasContent) this.#look(data);
+    if (this.#needsLook(data)) this.#look(data);
+  }
+
+  /** Whether there is more to know of the event, within what may be parsed of its kind. */
+  #needsLook(data: string): boolean {
+    const isChunk = data.includes('"choices"');
+    const mayFinish = isChunk && (this.#isFinished || FINISH_REASON.test(data));
+    if (mayFinish || !this.hasContent || data.includes('"error"')) {
+      this.#parsed += 1;
+      return this.#parsed <= MAX_PARSED;
+    }
+    if (isChunk) return false;
+    // Others write any number of events between the chunks, and few of them may be errors.
+    if (!mayBeLateError(data)) return BARE_ERROR.test(data);
+    this.#sideEvents += 1;
+    return this.#sideEvents <= MAX_SIDE_EVENTS;
   }
 
   get #isFinished(): boolean {
@@ -75,8 +89,6 @@ export class OpenAiStream implements StreamReader {
   }
 
   #look(data: string): void {
-    if (this.#parsed >= MAX_PARSED) return;
-    this.#parsed += 1;
     const chunk = parsed(data);
     // llama.cpp begins text completions with the event `null`.
     if (chunk === undefined && data.trim() === 'null') return this.#count(false);
@@ -86,7 +98,7 @@ export class OpenAiStream implements StreamReader {
       else this.hasContent = true;
       return;
     }
-    if (errorIn(chunk)) {
+    if (this.hasContent ? isLateError(chunk) : errorIn(chunk)) {
       this.#failed = true;
       return;
     }

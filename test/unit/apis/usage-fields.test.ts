@@ -212,6 +212,21 @@ describe('the end of a stream', () => {
     }
   });
 
+  it.each([
+    { prompt_tokens: 12, completion_tokens: 30, total_tokens: 0 },
+    { prompt_tokens: 12, completion_tokens: 30, completion_tokens_details: { total_tokens: 0 } },
+  ])('counts whatever a total of 0 says: %j', (usage) => {
+    const counts = { inputTokens: 12, outputTokens: 30 };
+    const zeros = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+    const stream = new AnswerStream({ format: 'openai', stripUsage: false });
+    for (const told of [usage, zeros, zeros, zeros]) {
+      const event = JSON.stringify({ choices: [], usage: told });
+      stream.push(encoder.encode(`data: ${event}\n\n`));
+    }
+    expect(stream.usage).toEqual(counts);
+    expect(usageIn(JSON.stringify({ choices: [], usage }))).toEqual(counts);
+  });
+
   it('of messages may tell the cached part of the input late', () => {
     const stream = new AnswerStream({ format: 'messages', stripUsage: false });
     stream.push(

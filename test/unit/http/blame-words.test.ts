@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { classifyGeneric } from '../../../src/endpoints/openai-generic.ts';
 import { blamesEngine } from '../../../src/http/blame-words.ts';
-import { statusIn } from '../../../src/http/error-status.ts';
+import { statusIn, statusOfOwnRefusal, statusOfOwnText } from '../../../src/http/error-status.ts';
 
 describe('a refusal by which the engine failed', () => {
   it.each([
@@ -33,18 +33,36 @@ describe('a refusal by which the engine failed', () => {
 describe('a number that is no status', () => {
   const numbers: ReadonlyArray<readonly [code: unknown, status: number | undefined]> = [
     [50_001, 500],
+    [50_002, 500],
+    [42_901, 429],
     [42_902, 429],
-    [40_303, 400],
-    [40_101, 401],
+    [42_903, 429],
     // SiliconFlow, LMDeploy, Cloudflare, and what is no number of FastChat's.
-    ...[50_603, 50_505, 10_402, 3_040, 4_290, 429_010, 50_001.5, '50001'].map(
-      (code) => [code, undefined] as const,
-    ),
+    ...[
+      50_003,
+      42_904,
+      40_001,
+      40_101,
+      40_303,
+      50_603,
+      50_505,
+      10_402,
+      3_040,
+      4_290,
+      429_010,
+      50_001.5,
+      '50001',
+    ].map((code) => [code, undefined] as const),
   ];
 
   it.each(numbers)('%s stands for %s', (code, status) => {
-    expect(statusIn([{ code }])).toBe(status);
-    expect(statusIn([{ error_code: code }])).toBe(status);
+    expect(statusOfOwnRefusal({ object: 'error', code })).toBe(status);
+    expect(statusOfOwnRefusal({ text: '', error_code: code })).toBe(status);
+    expect(statusOfOwnText({ text: '', error_code: code })).toBe(status);
+    // Of others.
+    expect(statusOfOwnRefusal({ code, error_code: code })).toBeUndefined();
+    expect(statusOfOwnText({ object: 'error', code })).toBeUndefined();
+    expect(statusIn([{ code, error_code: code }])).toBeUndefined();
   });
 
   it('does not outweigh a status', () => {

@@ -79,6 +79,16 @@ describe('the words of an error', () => {
 });
 
 describe('an error in a success', () => {
+  it("has a status by FastChat's numbers in its form alone", () => {
+    const statusOf = (value: object) => errorIn(value)?.status;
+    expect(statusOf({ text: 'x', error_code: 50_002 })).toBe(500);
+    expect(statusOf({ text: 'x', error_code: 42_903 })).toBe(429);
+    expect(statusOf({ text: 'x', error_code: 40_303 })).toBeUndefined();
+    expect(statusOf({ code: 40_001, message: 'x' })).toBeUndefined();
+    expect(statusOf({ code: 42_903, message: 'x' })).toBeUndefined();
+    expect(statusOf({ error: { code: 50_002, message: 'x' } })).toBeUndefined();
+  });
+
   it.each([
     { error: { message: 'x' } },
     { error: 'x' },

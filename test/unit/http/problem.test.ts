@@ -88,4 +88,12 @@ describe('a problem of a part', () => {
       message: 'Field "body.a[0].b": expected a number.',
     });
   });
+
+  it('has the name as it is', () => {
+    const problem = { param: "$&$'", message: `Field "$&$'": expected a number.` };
+    expect(problemWithin('$`.', problem)).toEqual({
+      param: "$`.$&$'",
+      message: `Field "$\`.$&$'": expected a number.`,
+    });
+  });
 });
