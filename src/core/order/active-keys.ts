@@ -13,6 +13,14 @@ const RESERVED_CALLS = 2;
 const LEAST_RESERVED_MS = 20;
 const LONGEST_RESERVED_MS = 5_000;
 
+/** Service of a key from now on, while no call begins or ends and no reservation either. */
+export interface Growth {
+  /** Service until now, slot-ms. */
+  readonly usedMs: number;
+  /** Slots that it is charged for. */
+  readonly slots: number;
+}
+
 export interface KeyAccount {
   readonly key: string;
   /** One for each account. */
@@ -108,9 +116,35 @@ export class ActiveKeys {
     for (const account of this.#growing) if (usedMs(account, now) <= mostMs) yield account;
   }
 
+  /** Those whose use may grow as time passes. */
+  get growing(): Iterable<KeyAccount> {
+    return this.#growing;
+  }
+
+  /** The others, the least served first. */
+  get still(): Iterable<KeyAccount> {
+    return this.#still.inOrder();
+  }
+
+  /** The least service of one whose use does not grow, slot-ms; Infinity where there is none. */
+  get leastStillMs(): number {
+    return this.#still.peekKey();
+  }
+
   /** The shortest mean call of a key, ms; 0 for a key without any, Infinity without keys. */
   get shortestMeanMs(): number {
     return this.#means.peekKey();
+  }
+
+  /** What an even key may have had beyond the least served one: half of the shortest usual call, ms. */
+  get marginMs(): number {
+    const shortest = this.shortestMeanMs;
+    return Number.isFinite(shortest) ? shortest / 2 : 0;
+  }
+
+  /** The most service of a key that is even with the least served one, slot-ms. */
+  evenMs(now: number): number {
+    return this.leastUsedMs(now) + this.marginMs;
   }
 
   /** When the next reservation ends, epoch ms; Infinity where there is none. */
@@ -141,6 +175,13 @@ export class ActiveKeys {
 export function usedMs(account: KeyAccount, now: number): number {
   const { servedMs, running, grantedAtSum } = account;
   return servedMs + Math.max(0, running * now - grantedAtSum) + reservationMs(account, now);
+}
+
+/** How the service of a key goes on from now. */
+export function growthOf(account: KeyAccount, now: number): Growth {
+  const { running, reserving } = account;
+  const kept = reserving && now < reservedUntil(account) ? reserving.slots : 0;
+  return { usedMs: usedMs(account, now), slots: running + kept };
 }
 
 /** What the open reservation costs its key so far, slot-ms. */

@@ -9,6 +9,7 @@
  */
 import { RecentMap } from '../runs/recent-map.ts';
 import { ActiveKeys, type KeyAccount, reservationMs, usedMs } from './active-keys.ts';
+import { nextTurnAt } from './even-times.ts';
 
 /** Keys that are remembered beyond those that wait or run. */
 const MAX_KEYS = 1_000;
@@ -115,7 +116,7 @@ export class KeyShares {
   mayTake(key: string, now: number, room: FreeSlots): boolean {
     const own = this.#active.get(key);
     if (!own) return true;
-    const evenMs = this.#evenMs(now);
+    const evenMs = this.#active.evenMs(now);
     if (usedMs(own, now) <= evenMs) return true;
     const fair = Math.max(1, Math.ceil(room.slots / this.#active.size));
     let reserved = 0;
@@ -145,7 +146,7 @@ export class KeyShares {
    * keys that had more have to wait; undefined where none does.
    */
   mostUsedMs(now: number, accepts: FreeSlots['accepts']): number | undefined {
-    const evenMs = this.#evenMs(now);
+    const evenMs = this.#active.evenMs(now);
     for (const { key } of this.#active.usedUpTo(evenMs, now)) {
       if (this.#waiting.of(key) > 0 && accepts(key)) return evenMs;
     }
@@ -162,13 +163,17 @@ export class KeyShares {
   isAhead(key: string, now: number): boolean {
     const own = this.#active.get(key);
     if (!own || !this.isDivided) return false;
-    return usedMs(own, now) > this.#evenMs(now);
+    return usedMs(own, now) > this.#active.evenMs(now);
   }
 
-  /** When a reservation ends though nothing happens, epoch ms; Infinity where there is none. */
+  /**
+   * When a reservation ends, or may keep a slot from a waiting key no longer, though nothing happens,
+   * epoch ms; Infinity where there is none.
+   */
   dueAt(now: number): number {
     if (!this.enabled || this.#active.size < 2) return Infinity;
-    return this.#active.reservedUntil(now);
+    const waits = (key: string) => this.#waiting.of(key) > 0;
+    return Math.min(this.#active.reservedUntil(now), nextTurnAt(this.#active, waits, now));
   }
 
   /** The clock went back: no reservation lasts longer for it. */
@@ -199,12 +204,6 @@ export class KeyShares {
       ...{ key, seq: this.#accounts, servedMs: 0, running: 0, grantedAtSum: 0, peak: 0 },
       ...{ lastEndedAt: -Infinity, reserving: undefined, meanMs: undefined, longestMs: 0 },
     };
-  }
-
-  /** The most service of a key that is even with the least served one: half of the shortest usual call more. */
-  #evenMs(now: number): number {
-    const shortest = this.#active.shortestMeanMs;
-    return this.#active.leastUsedMs(now) + (Number.isFinite(shortest) ? shortest / 2 : 0);
   }
 
   /** Keys that neither wait nor run nor hold a reservation are away. */
