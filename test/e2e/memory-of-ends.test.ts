@@ -91,6 +91,12 @@ const WAYS: Readonly<Record<string, Way>> = {
     isIdempotent: true,
   },
   'a client that leaves its body': { answer: 'no answer', leavesAt: '100 Continue', missing: 500 },
+  'a client that leaves the body that it sends to a tool': {
+    answer: 'no answer',
+    leavesAt: '100 Continue',
+    path: '/v1/backends/tool/x',
+    missing: 500,
+  },
   'a stream that breaks off': { answer: 'a stream that breaks off', streams: true, isFault: true },
   'a stream that ends too soon': {
     answer: 'a stream that ends too soon',
