@@ -10,20 +10,18 @@ import { type ActiveKeys, type Growth, growthOf } from './active-keys.ts';
  * changes. `waits`: whether calls of a key wait.
  */
 export function nextTurnAt(keys: ActiveKeys, waits: (key: string) => boolean, now: number): number {
-  const growing = [...keys.growing];
-  if (!growing.some(({ reserving }) => reserving)) return Infinity;
+  const accounts = [...keys.growing];
+  if (!accounts.some(({ reserving }) => reserving)) return Infinity;
   const { leastStillMs, marginMs } = keys;
   const evenMs = keys.evenMs(now);
-  const growths = growing.map((account) => growthOf(account, now));
-  const least = leastOf([...growths, { usedMs: leastStillMs, slots: 0 }]);
+  const growing = accounts.map((account) => ({ account, ...growthOf(account, now) }));
+  const least = leastOf([...growing, { usedMs: leastStillMs, slots: 0 }]);
   let ms = Infinity;
-  growing.forEach(({ key, reserving }, i) => {
-    const growth = growths[i];
-    if (!growth) return;
+  for (const { account, ...growth } of growing) {
     if (growth.usedMs <= evenMs) {
-      if (reserving) ms = Math.min(ms, whileEven(growth, least, marginMs));
-    } else if (waits(key)) ms = Math.min(ms, untilEven(growth, least, marginMs));
-  });
+      if (account.reserving) ms = Math.min(ms, whileEven(growth, least, marginMs));
+    } else if (waits(account.key)) ms = Math.min(ms, untilEven(growth, least, marginMs));
+  }
   for (const { key, servedMs: usedMs } of keys.still) {
     // Those that do not grow become even one after the other, and only up to here.
     if (usedMs > leastStillMs + marginMs) break;
