@@ -9,7 +9,7 @@ import { type ApiError, errorResponse, type Outcome } from '../http/errors.ts';
 import { type Hand, type HandLimits, InHand } from '../http/in-hand.ts';
 import { onAbort } from '../http/on-abort.ts';
 import type { Pace } from '../http/paced-reader.ts';
-import { discardBody, readBody } from '../http/read-body.ts';
+import { ARRIVED_PART, discardBody, readBody } from '../http/read-body.ts';
 import { refusedUntil } from './refused-keys.ts';
 
 /** Bodies that this isolate holds, and those that it relays. */
@@ -41,7 +41,7 @@ export async function withBody(
   const refuse = (error: ApiError) => errorResponse(error, { 'x-request-id': c.get('requestId') });
   const { bodies: count, bytes } = config.limits.inHand;
   // A longer one has no room even where nothing else is held, so its client is not told to wait.
-  const most = Math.min(maxBytes, bytes, Math.floor(memoryOf(c) * mostOfRoom(c)));
+  const most = Math.min(maxBytes, bytes, Math.floor(memoryOf(c) * mostOfRoom(c, keepsEncoding)));
   const taken = takeInHand(c, bodies, { count, bytes }, most);
   if (!taken.ok) {
     await discardBody(c.req.raw);
@@ -62,11 +62,12 @@ export async function withBody(
 
 /**
  * The part of an empty room that one body can have. An owner has half of what is free: a body that grows
- * piece by piece ends there. One whose length is known asks for the rest once an eighth of it has come.
+ * piece by piece ends there. One whose length is known asks for the rest once a part of it has come.
  */
-function mostOfRoom(c: Context<AppEnv>): number {
+function mostOfRoom(c: Context<AppEnv>, keepsEncoding: boolean): number {
   const headers = c.get('headers');
-  return headers.has('content-length') && !headers.has('content-encoding') ? 8 / 9 : 1 / 2;
+  const isDecoded = !keepsEncoding && headers.has('content-encoding');
+  return headers.has('content-length') && !isDecoded ? 1 / (1 + ARRIVED_PART) : 1 / 2;
 }
 
 /**

@@ -90,7 +90,7 @@ export async function discardBody({ body }: Request): Promise<void> {
 }
 
 /** A body of known length is read into one buffer once this part of it has arrived. */
-const ARRIVED_PART = 1 / 8;
+export const ARRIVED_PART = 1 / 8;
 /** A shorter one at once: the buffer of a piece is no smaller. */
 const AT_ONCE_BYTES = 4_096;
 
