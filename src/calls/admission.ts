@@ -31,8 +31,10 @@ export interface Slot {
 export type Admitted =
   | { readonly status: 'granted'; readonly slot: Slot }
   | Refusal
-  /** The object cannot be reached, or is overloaded; without a time, where asking again is no use. */
-  | { readonly status: 'unavailable'; readonly retryAfterMs?: number };
+  /** The object cannot be reached, or is overloaded. */
+  | { readonly status: 'unavailable'; readonly retryAfterMs: number }
+  /** Its database is of a newer version: asking again is no use. */
+  | { readonly status: 'too-new' };
 
 type Ticket = TicketMethods & Partial<Disposable>;
 
@@ -120,7 +122,7 @@ export class Admission {
         this.#dispose();
         if (isDatabaseTooNew(error)) {
           logFailure('database_too_new', error);
-          return { status: 'unavailable' };
+          return { status: 'too-new' };
         }
         if (this.#isOver || attempt >= MAX_TRIES || isOverloaded(error)) {
           return { status: 'unavailable', retryAfterMs: LONGEST_PAUSE_MS };

@@ -202,20 +202,20 @@ export class BackendCall {
 
   #refused(admitted: Exclude<Admitted, { status: 'granted' }>): DispatchResult {
     this.#finished.resolve();
-    const { retryAfterMs } = admitted;
     const facts = admitted.status === 'refused' ? admitted.facts : undefined;
     if (admitted.status === 'refused' && admitted.code === 'rate_limit_exceeded') {
       rememberRefused(ownerOf(this.#c), admitted.retryAfterMs);
     }
     const headers = this.#headers({ facts });
-    const error: ApiError =
-      admitted.status === 'refused'
-        ? refusalOf(admitted, this.#c, this.#plan)
-        : {
-            code: 'dispatcher_unavailable',
-            ...(retryAfterMs ? { retryAfterMs } : { message: TOO_NEW }),
-          };
+    const error = this.#errorOf(admitted);
     return { response: errorResponse(error, headers), failed: error };
+  }
+
+  #errorOf(admitted: Exclude<Admitted, { status: 'granted' }>): ApiError {
+    if (admitted.status === 'refused') return refusalOf(admitted, this.#c, this.#plan);
+    const code = 'dispatcher_unavailable';
+    if (admitted.status === 'too-new') return { code, message: TOO_NEW };
+    return { code, retryAfterMs: admitted.retryAfterMs };
   }
 
   /** The headers that explain the call; for a refused call, as far as its facts are known. */

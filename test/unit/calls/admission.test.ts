@@ -137,6 +137,6 @@ it('tells at once, and of no time to wait, that a database is too new', async ()
   } as unknown as TenantApi;
   const borrowing = { slots: new LentSlots(), config, waitUntil: () => {} };
   const admission = new Admission(() => stub, asked('a'), borrowing);
-  expect(await admission.admit()).toEqual({ status: 'unavailable' });
+  expect(await admission.admit()).toEqual({ status: 'too-new' });
   expect(requests).toBe(1);
 });
